@@ -1,0 +1,69 @@
+//! Options of a fit.
+
+use clap::Args;
+use gmm_em::{Em, Initialization, Regularization, Rescue, Stopping};
+
+use super::values;
+
+/// How fits start, stop and save themselves.
+#[derive(Debug, Args)]
+pub(crate) struct FittingOptions {
+    /// Number of starts per fit; the best is kept
+    #[arg(long, value_name = "N", default_value = "8", value_parser = values::starts, help_heading = "Fitting")]
+    pub(crate) starts: usize,
+    /// Seed of the random numbers; the same seed gives the same result
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Fitting")]
+    seed: u64,
+    /// How a fit starts: kmeans, kmeans++, random-from-data or random
+    #[arg(long, value_name = "START", default_value = "kmeans", value_parser = values::initialization, help_heading = "Fitting")]
+    init: Initialization,
+    /// What keeps variances from vanishing: floor[=PART of the data's variances, 1e-9], none, ridge=NUMBER (added to
+    /// each variance, as scikit-learn's reg_covar) or prior (mclust's)
+    #[arg(long, value_name = "HOW", default_value = "floor", value_parser = values::regularization, help_heading = "Fitting")]
+    pub(crate) regularization: Regularization,
+    /// What to do with a component that lost its rows or its variance: drop, reseed or fail
+    #[arg(long, value_name = "HOW", default_value = "drop", value_parser = values::rescue, help_heading = "Fitting")]
+    rescue: Rescue,
+    /// Most iterations of a fit
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = values::count, help_heading = "Fitting")]
+    max_iterations: usize,
+    /// When a fit has converged: remaining (log-likelihood still to gain, in nats), relative (change of the
+    /// log-likelihood, mclust's rule) or mean (gain per row, scikit-learn's rule)
+    #[arg(long, value_name = "RULE", default_value = "remaining", value_parser = values::rule, help_heading = "Fitting")]
+    stopping: Rule,
+    /// The number of that rule: 0.001 for remaining, 0.00001 for relative, 0.001 for mean by default
+    #[arg(long, value_name = "NUMBER", value_parser = values::tolerance, help_heading = "Fitting")]
+    tolerance: Option<f64>,
+}
+
+/// A stopping rule without its number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rule {
+    Remaining,
+    Relative,
+    Mean,
+}
+
+impl FittingOptions {
+    /// The settings of the fits, for so many components.
+    pub(crate) fn em(&self, n_components: usize) -> Em {
+        Em::new(n_components)
+            .seed(self.seed)
+            .initialization(self.init)
+            .regularization(self.regularization)
+            .rescue(self.rescue)
+            .max_iterations(self.max_iterations)
+            .stopping(self.stopping())
+    }
+
+    fn stopping(&self) -> Stopping {
+        match self.stopping {
+            // The programs whose rules these are have these numbers.
+            Rule::Relative => Stopping::RelativeChange(self.tolerance.unwrap_or(1e-5)),
+            Rule::Mean => Stopping::MeanChange(self.tolerance.unwrap_or(1e-3)),
+            Rule::Remaining => self
+                .tolerance
+                .map_or_else(Stopping::default, Stopping::RemainingGain),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `gmm predict`: the group of each row.
+
+use std::io;
+
+use gmm_core::faer::Mat;
+
+use super::Outcome;
+use crate::args::PredictArgs;
+use crate::console::Console;
+use crate::data::{self, Data};
+use crate::explain;
+use crate::failure::Failure;
+use crate::json;
+use crate::model;
+use crate::number::exact;
+use crate::output::{self, Csv};
+use crate::text::{counted, joined};
+
+pub(crate) fn run(args: &PredictArgs, console: &Console) -> Result<Outcome, Failure> {
+    let file = model::load(&args.model)?;
+    let mixture = file.model();
+    let data = data::read_for(mixture, file.feature_names(), &args.data, console)?;
+    let refuse = |error: gmm_core::Error| {
+        Failure::Refused(format!("{}: {}", data.source, explain::core(&error, &data)))
+    };
+    let groups = mixture.predict(&data.values).map_err(refuse)?;
+    let probabilities = match args.probabilities {
+        true => Some(mixture.responsibilities(&data.values).map_err(refuse)?),
+        false => None,
+    };
+    let out = args.out.as_deref();
+    if console.is_json() {
+        let row = |r: &Mat<f64>, i: usize| r.row(i).iter().copied().collect::<Vec<f64>>();
+        let predicted = json::Predicted {
+            command: "predict",
+            model: args.model.display().to_string(),
+            data: json::DataAccount::new(&data),
+            ids: data.ids.as_ref().map(|ids| ids.values.as_slice()),
+            groups: groups.iter().map(|k| k + 1).collect(),
+            probabilities: probabilities.map(|r| (0..r.nrows()).map(|i| row(&r, i)).collect()),
+        };
+        output::json(out, &predicted)?;
+    } else {
+        output::to(out, |writer| {
+            write_csv(
+                writer,
+                &data,
+                &groups,
+                probabilities.as_ref(),
+                mixture.n_components(),
+            )
+        })?;
+    }
+    if !groups.is_empty() {
+        console.note(&sizes(&groups, mixture.n_components()));
+    }
+    Ok(Outcome::Done)
+}
+
+fn write_csv(
+    writer: &mut dyn io::Write,
+    data: &Data,
+    groups: &[usize],
+    probabilities: Option<&Mat<f64>>,
+    n_groups: usize,
+) -> io::Result<()> {
+    let mut csv = Csv::new(writer);
+    let ids = data.ids.as_ref();
+    let mut header: Vec<String> = ids.map(|ids| ids.column.clone()).into_iter().collect();
+    header.push("group".to_owned());
+    if probabilities.is_some() {
+        header.extend((1..=n_groups).map(|k| format!("p{k}")));
+    }
+    csv.line(&header)?;
+    for (i, group) in groups.iter().enumerate() {
+        if let Some(ids) = ids {
+            csv.cell(&ids.values[i])?;
+        }
+        csv.cell((group + 1).to_string())?;
+        if let Some(r) = probabilities {
+            for value in r.row(i).iter() {
+                csv.cell(exact(*value))?;
+            }
+        }
+        csv.end_line()?;
+    }
+    csv.finish()
+}
+
+/// "272 rows: 175 in group 1, 97 in group 2".
+fn sizes(groups: &[usize], n_groups: usize) -> String {
+    let mut sizes = vec![0usize; n_groups];
+    for group in groups {
+        sizes[*group] += 1;
+    }
+    let sizes: Vec<String> = sizes
+        .iter()
+        .enumerate()
+        .map(|(k, n)| format!("{n} in group {}", k + 1))
+        .collect();
+    format!("{}: {}", counted(groups.len(), "row"), joined(&sizes))
+}

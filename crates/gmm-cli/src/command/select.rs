@@ -1,0 +1,170 @@
+//! `gmm select`: the number of components and the covariance form that a criterion likes best.
+
+use gmm_em::Regularization;
+use gmm_select::{Criterion, Fitted, Search, SearchProgress, Selection};
+
+use super::Outcome;
+use super::fitted::Account;
+use crate::args::SelectArgs;
+use crate::console::Console;
+use crate::data;
+use crate::explain;
+use crate::failure::Failure;
+use crate::json::{RunnerUpAccount, SelectionAccount};
+use crate::notes;
+use crate::number::nats;
+use crate::summary;
+use crate::text::counted;
+use crate::watch::{Interrupt, Progress};
+
+pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failure> {
+    let interrupt = Interrupt::listen();
+    let data = data::read(&args.data, console)?;
+    let refuse = |reason: String| Failure::Refused(format!("{}: {reason}", data.source));
+    if !matches!(args.fitting.regularization, Regularization::Ridge(_))
+        && let Some(reason) = explain::constant_feature(&data, &args.covariances.0)
+    {
+        return Err(refuse(reason));
+    }
+    let search = Search::over(args.components.0.iter().copied())
+        .covariances(args.covariances.0.iter().copied())
+        .starts(args.fitting.starts)
+        .by(args.criterion)
+        .em(args.fitting.em(1));
+    let progress = Progress::new(Some(search.n_candidates()), console);
+    let selection = interrupt.during(|| {
+        search.run_watched(data.samples(), &|event| {
+            match event {
+                SearchProgress::Iteration {
+                    n_components,
+                    covariance,
+                    ..
+                } => progress.say(|| format!("{n_components} {covariance}")),
+                SearchProgress::Done { .. } => progress.step(),
+                _ => {}
+            }
+            interrupt.answer()
+        })
+    });
+    drop(progress);
+    let selection = selection.map_err(|error| refuse(explain::selection(&error, &data)))?;
+
+    let best = selection.best_fitted();
+    let runner_up = RunnerUp::of(&selection);
+    Account {
+        command: "select",
+        data: &data,
+        starts: &best.starts,
+        scores: &best.scores,
+        title: format!(
+            "{}, chosen by {} {}",
+            summary::title(best.model()),
+            selection.criterion(),
+            nats(selection.criterion().value(&best.scores))
+        ),
+        verdict: runner_up.as_ref().map(RunnerUp::verdict),
+        table: Some(table(&selection)),
+        selection: Some(SelectionAccount::new(
+            &selection,
+            runner_up.as_ref().map(RunnerUp::account),
+            &data,
+        )),
+        notes: notes::of_selection(&selection, &data),
+    }
+    .finish(args.out.as_deref(), &interrupt, console)
+}
+
+/// The table of candidates. The notes below it are told in the words of the command line.
+fn table(selection: &Selection) -> String {
+    let is_table = |line: &&str| !line.starts_with("note: ") && !line.starts_with("failed: ");
+    let text = selection.to_string();
+    let lines: Vec<&str> = text.lines().take_while(is_table).collect();
+    lines.join("\n")
+}
+
+/// The second best of a search.
+struct RunnerUp {
+    n_components: usize,
+    covariance: gmm_core::CovarianceType,
+    difference: f64,
+    criterion: Criterion,
+}
+
+impl RunnerUp {
+    /// Nobody, where the second best measures the variance floor rather than the data.
+    fn of(selection: &Selection) -> Option<Self> {
+        let second = selection.ranked().nth(1)?;
+        let is_regular = second
+            .fitted
+            .as_ref()
+            .is_ok_and(|f| !Fitted::is_singular(f));
+        let best = selection.value(selection.best_candidate())?;
+        let difference = selection.value(second)? - best;
+        (is_regular && difference.is_finite()).then_some(Self {
+            n_components: second.n_components,
+            covariance: second.covariance,
+            difference,
+            criterion: selection.criterion(),
+        })
+    }
+
+    /// The scale of Kass and Raftery (1995) for twice a log Bayes factor, which a difference in BIC approximates.
+    fn evidence(&self) -> Option<&'static str> {
+        (self.criterion == Criterion::Bic).then_some(match self.difference {
+            d if d < 2.0 => "not worth more than a bare mention",
+            d if d < 6.0 => "positive",
+            d if d <= 10.0 => "strong",
+            _ => "very strong",
+        })
+    }
+
+    fn verdict(&self) -> String {
+        let scale = match self.evidence() {
+            None => String::new(),
+            Some(words) if self.difference < 2.0 => {
+                format!(
+                    ": a difference {words} (Kass and Raftery 1995), the data don't decide between the two"
+                )
+            }
+            Some(word) => format!(": {word} evidence (Kass and Raftery 1995)"),
+        };
+        format!(
+            "runner-up: {}, {} ({}), worse by {}{scale}",
+            counted(self.n_components, "group"),
+            self.covariance,
+            self.covariance.mclust_name(),
+            nats(self.difference)
+        )
+    }
+
+    fn account(&self) -> RunnerUpAccount {
+        RunnerUpAccount {
+            components: self.n_components,
+            covariance: self.covariance.name(),
+            difference: self.difference,
+            evidence: self.evidence(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_is_that_of_kass_and_raftery() {
+        let evidence = |difference| {
+            RunnerUp {
+                n_components: 2,
+                covariance: gmm_core::CovarianceType::Full,
+                difference,
+                criterion: Criterion::Bic,
+            }
+            .evidence()
+        };
+        assert_eq!(evidence(1.99), Some("not worth more than a bare mention"));
+        assert_eq!(evidence(2.0), Some("positive"));
+        assert_eq!(evidence(6.0), Some("strong"));
+        assert_eq!(evidence(10.01), Some("very strong"));
+    }
+}

@@ -1,0 +1,284 @@
+//! The results as JSON: one object per command, its fields in the order of these types.
+//!
+//! Groups are numbered from 1. A number that JSON can't write (an infinite criterion or log-density) is `null`.
+
+use gmm_core::GaussianMixture;
+use gmm_em::Stop;
+use gmm_io::ModelFile;
+use gmm_select::{Criterion, Scores, Selection, Starts};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::data::Data;
+use crate::explain;
+use crate::failure::Failure;
+use crate::model::names_of;
+use crate::summary::{Assignment, spreads};
+
+/// What `gmm fit` and `gmm select` found.
+#[derive(Serialize)]
+pub(crate) struct Fitted {
+    pub(crate) command: &'static str,
+    pub(crate) data: DataAccount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) selection: Option<SelectionAccount>,
+    pub(crate) fit: FitAccount,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) assignment: AssignmentAccount,
+    pub(crate) notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) saved: Option<String>,
+    /// What a model file of format JSON holds.
+    pub(crate) model: Value,
+}
+
+#[derive(Serialize)]
+pub(crate) struct DataAccount {
+    source: String,
+    rows: usize,
+    total_weight: f64,
+    features: Vec<String>,
+    text_left_out: Vec<String>,
+    rows_skipped: usize,
+}
+
+impl DataAccount {
+    pub(crate) fn new(data: &Data) -> Self {
+        Self {
+            source: data.source.clone(),
+            rows: data.n_rows(),
+            total_weight: match &data.weights {
+                Some(weights) => weights.iter().sum(),
+                None => data.n_rows() as f64,
+            },
+            features: data.names.clone(),
+            text_left_out: data.left_out.clone(),
+            rows_skipped: data.n_skipped,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct FitAccount {
+    covariance: &'static str,
+    stop: &'static str,
+    iterations: usize,
+    starts: usize,
+    starts_agreeing: usize,
+    log_likelihood: f64,
+    free_parameters: usize,
+    bic: f64,
+    aic: f64,
+    aicc: f64,
+    icl_entropy: f64,
+    icl_classification: f64,
+    groups_at_floor: usize,
+    events: Vec<String>,
+}
+
+impl FitAccount {
+    pub(crate) fn new(starts: &Starts, scores: &Scores) -> Self {
+        let report = starts.best().report();
+        Self {
+            covariance: starts.best().model().covariance_type().name(),
+            stop: stop_name(report.stop),
+            iterations: report.n_iterations,
+            starts: starts.starts().len(),
+            starts_agreeing: starts.n_agreeing(),
+            log_likelihood: report.log_likelihood,
+            free_parameters: scores.n_free_parameters,
+            bic: Criterion::Bic.value(scores),
+            aic: Criterion::Aic.value(scores),
+            aicc: Criterion::Aicc.value(scores),
+            icl_entropy: Criterion::IclEntropy.value(scores),
+            icl_classification: Criterion::IclClassification.value(scores),
+            groups_at_floor: report.n_singular,
+            events: report.events.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn stop_name(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Converged => "converged",
+        Stop::MaxIterations => "max-iterations",
+        Stop::Interrupted => "interrupted",
+        _ => "other",
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Group {
+    group: usize,
+    weight: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<usize>,
+    mean: Vec<f64>,
+    standard_deviation: Vec<f64>,
+}
+
+/// The groups of a mixture, with their rows if these are known.
+pub(crate) fn groups(model: &GaussianMixture, n_rows: Option<&[usize]>) -> Vec<Group> {
+    (0..model.n_components())
+        .map(|k| Group {
+            group: k + 1,
+            weight: model.weights()[k],
+            rows: n_rows.map(|n| n[k]),
+            mean: model.means().row(k).iter().copied().collect(),
+            standard_deviation: spreads(model, k),
+        })
+        .collect()
+}
+
+#[derive(Serialize)]
+pub(crate) struct AssignmentAccount {
+    mean_largest_probability: f64,
+    rows_below_0_8: usize,
+}
+
+impl From<&Assignment> for AssignmentAccount {
+    fn from(assignment: &Assignment) -> Self {
+        Self {
+            mean_largest_probability: assignment.mean_certainty,
+            rows_below_0_8: assignment.n_doubtful,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct SelectionAccount {
+    criterion: &'static str,
+    value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runner_up: Option<RunnerUpAccount>,
+    candidates: Vec<CandidateAccount>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RunnerUpAccount {
+    pub(crate) components: usize,
+    pub(crate) covariance: &'static str,
+    pub(crate) difference: f64,
+    /// Only for BIC, to which the scale belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evidence: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct CandidateAccount {
+    components: usize,
+    covariance: &'static str,
+    value: Option<f64>,
+    log_likelihood: Option<f64>,
+    free_parameters: Option<usize>,
+    stop: Option<&'static str>,
+    at_floor: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl SelectionAccount {
+    pub(crate) fn new(
+        selection: &Selection,
+        runner_up: Option<RunnerUpAccount>,
+        data: &Data,
+    ) -> Self {
+        let candidates = selection.candidates().iter().map(|candidate| {
+            let fitted = candidate.fitted.as_ref().ok();
+            CandidateAccount {
+                components: candidate.n_components,
+                covariance: candidate.covariance.name(),
+                value: selection.value(candidate),
+                log_likelihood: fitted.map(|f| f.scores.log_likelihood),
+                free_parameters: fitted.map(|f| f.scores.n_free_parameters),
+                stop: fitted.map(|f| stop_name(f.starts.best().report().stop)),
+                at_floor: fitted.is_some_and(gmm_select::Fitted::is_singular),
+                error: candidate
+                    .fitted
+                    .as_ref()
+                    .err()
+                    .map(|error| explain::selection(error, data)),
+            }
+        });
+        Self {
+            criterion: selection.criterion().name(),
+            value: selection.value(selection.best_candidate()),
+            runner_up,
+            candidates: candidates.collect(),
+        }
+    }
+}
+
+/// What `gmm describe` shows.
+#[derive(Serialize)]
+pub(crate) struct Described {
+    pub(crate) command: &'static str,
+    pub(crate) file: String,
+    pub(crate) covariance: &'static str,
+    pub(crate) features: Vec<String>,
+    pub(crate) free_parameters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bic: Option<f64>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) model: Value,
+}
+
+impl Described {
+    pub(crate) fn new(path: &str, file: &ModelFile, bic: Option<f64>) -> Result<Self, Failure> {
+        let model = file.model();
+        Ok(Self {
+            command: "describe",
+            file: path.to_owned(),
+            covariance: model.covariance_type().name(),
+            features: names_of(file),
+            free_parameters: model.n_free_parameters(),
+            bic,
+            groups: groups(model, None),
+            model: model_value(file)?,
+        })
+    }
+}
+
+/// A model as the object that a JSON model file holds, so that it can be cut out and used as one.
+pub(crate) fn model_value(file: &ModelFile) -> Result<Value, Failure> {
+    let refuse = |reason: String| Failure::Refused(format!("cannot write the model: {reason}"));
+    let text = gmm_io::to_json(file).map_err(|error| refuse(explain::chain(&error)))?;
+    serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))
+}
+
+/// What `gmm predict` found.
+#[derive(Serialize)]
+pub(crate) struct Predicted<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) model: String,
+    pub(crate) data: DataAccount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ids: Option<&'a [String]>,
+    pub(crate) groups: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) probabilities: Option<Vec<Vec<f64>>>,
+}
+
+/// What `gmm score` found.
+#[derive(Serialize)]
+pub(crate) struct Scored<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) model: String,
+    pub(crate) data: DataAccount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ids: Option<&'a [String]>,
+    pub(crate) log_densities: &'a [f64],
+    pub(crate) mean_log_density: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) anomalies: Option<AnomaliesAccount>,
+}
+
+/// Which rows are anomalies.
+#[derive(Serialize)]
+pub(crate) struct AnomaliesAccount {
+    pub(crate) threshold: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<f64>,
+    /// Numbers of the rows, from 1.
+    pub(crate) rows: Vec<usize>,
+}

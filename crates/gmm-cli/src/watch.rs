@@ -1,0 +1,119 @@
+//! Looking over a fit's shoulder: progress for the patient, Ctrl-C for the others.
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::console::Console;
+use crate::run::INTERRUPTED;
+
+/// Nothing worth keeping is being computed: Ctrl-C ends at once.
+const OUTSIDE: u8 = 0;
+/// A fit is running: Ctrl-C asks it to stop.
+const FITTING: u8 = 1;
+/// It was asked to: the next Ctrl-C ends at once.
+const ASKED: u8 = 2;
+
+/// What becomes of Ctrl-C.
+pub(crate) struct Interrupt {
+    state: Arc<AtomicU8>,
+}
+
+impl Interrupt {
+    /// From now on Ctrl-C is ours.
+    pub(crate) fn listen() -> Self {
+        let state = Arc::new(AtomicU8::new(OUTSIDE));
+        let shared = Arc::clone(&state);
+        // Without a handler Ctrl-C ends the program as it ends any other, which is no reason to refuse the work.
+        let _ = ctrlc::set_handler(move || {
+            let asked = shared.compare_exchange(FITTING, ASKED, Ordering::SeqCst, Ordering::SeqCst);
+            if asked.is_err() {
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+        });
+        Self { state }
+    }
+
+    /// Does work that Ctrl-C asks to stop.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.state.store(FITTING, Ordering::SeqCst);
+        let result = work();
+        // The work is done; what is left is to print it. If it was asked to stop, that is remembered.
+        let _ = self
+            .state
+            .compare_exchange(FITTING, OUTSIDE, Ordering::SeqCst, Ordering::SeqCst);
+        result
+    }
+
+    /// Whether the user asked to stop.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == ASKED
+    }
+
+    /// What a watcher answers.
+    pub(crate) fn answer(&self) -> ControlFlow<()> {
+        if self.was_asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+/// Work that is done sooner needs no progress bar, which would only flicker.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A progress bar on standard error, if that is a terminal and the work takes long enough.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    begun: Instant,
+    is_wanted: bool,
+    is_shown: AtomicBool,
+}
+
+impl Progress {
+    /// For so many steps; without a number, a spinner.
+    pub(crate) fn new(n_steps: Option<usize>, console: &Console) -> Self {
+        let bar =
+            ProgressBar::with_draw_target(n_steps.map(|n| n as u64), ProgressDrawTarget::hidden());
+        let template = match n_steps {
+            Some(_) => "{bar:30} {pos}/{len}  {msg}",
+            None => "{spinner} {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self {
+            bar,
+            begun: Instant::now(),
+            is_wanted: !console.is_quiet() && std::io::stderr().is_terminal(),
+            is_shown: AtomicBool::new(false),
+        }
+    }
+
+    /// Shows what is being done; called by all threads, many times a second.
+    pub(crate) fn say(&self, message: impl FnOnce() -> String) {
+        if self.is_wanted && self.begun.elapsed() >= PATIENCE {
+            if !self.is_shown.swap(true, Ordering::Relaxed) {
+                self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+            self.bar.set_message(message());
+        }
+    }
+
+    /// One more step is done.
+    pub(crate) fn step(&self) {
+        self.bar.inc(1);
+    }
+}
+
+/// The bar leaves no trace: the result speaks for itself.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

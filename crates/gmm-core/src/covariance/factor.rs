@@ -1,0 +1,149 @@
+//! What evaluation needs of one covariance matrix: a whitening factor and half its log-determinant.
+
+use faer::Mat;
+
+use super::{Covariances, Structure};
+use crate::Error;
+use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
+use crate::cholesky::Cholesky;
+use crate::kernels::{Whitener, scaled_norm};
+
+/// A covariance matrix, factored.
+#[derive(Clone, Debug)]
+pub(crate) struct Factor {
+    kind: Kind,
+    /// log|Σ| / 2 = log_mantissa + exponent · ln 2: see [`Cholesky`].
+    log_mantissa: f64,
+    pub(crate) exponent: i32,
+    /// maxⱼ Σⱼⱼ (Σ⁻¹)ⱼⱼ.
+    pub(crate) variance_inflation: f64,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Σ = L L', W = L⁻¹.
+    Dense { lower: Mat<f64>, whitener: Whitener },
+    /// Standard deviations and their reciprocals: D of them, or one for all features.
+    Axes {
+        sd: Vec<f64>,
+        reciprocal_sd: Vec<f64>,
+    },
+}
+
+impl Factor {
+    /// Factors each block; all components share a factor where there is one block.
+    pub(crate) fn of_covariances(covariances: &Covariances) -> Result<Vec<Self>, Error> {
+        let n_blocks = covariances.blocks().len();
+        (0..n_blocks)
+            .map(|k| {
+                Self::new(covariances, k).map_err(|pivot| Error::NotPositiveDefinite {
+                    component: k,
+                    pivot,
+                })
+            })
+            .collect()
+    }
+
+    fn new(covariances: &Covariances, component: usize) -> Result<Self, usize> {
+        let d = covariances.n_features();
+        match covariances.form().structure() {
+            Structure::Dense => {
+                let Cholesky {
+                    lower,
+                    inverse,
+                    log_mantissa,
+                    exponent,
+                } = Cholesky::new(covariances.component(component).as_ref())?;
+                let whitener = Whitener::new(d, |i, j| inverse[(i, j)]);
+                // Σⱼⱼ stands in front of each square, so that no scale overflows.
+                let inflation = |j: usize| {
+                    let sd = covariances.entry(component, j, j).sqrt();
+                    (j..d).map(|i| (inverse[(i, j)] * sd).powi(2)).sum::<f64>()
+                };
+                Ok(Self {
+                    variance_inflation: (0..d).map(inflation).fold(1.0, f64::max),
+                    kind: Kind::Dense { lower, whitener },
+                    log_mantissa,
+                    exponent,
+                })
+            }
+            structure => {
+                let variances = covariances.block(component);
+                let sd: Vec<f64> = variances.iter().map(|v| v.sqrt()).collect();
+                let reciprocal_sd: Vec<f64> = sd.iter().map(|s| s.recip()).collect();
+                if let Some(at) = reciprocal_sd
+                    .iter()
+                    .position(|r| !(*r > 0.0 && r.is_finite()))
+                {
+                    return Err(at);
+                }
+                let exponents: Vec<i32> = sd.iter().map(|s| exponent_of(*s)).collect();
+                let log_mantissa: f64 = sd
+                    .iter()
+                    .zip(&exponents)
+                    .map(|(s, e)| scale_by_power(*s, -*e).ln())
+                    .sum();
+                // One variance stands for all features.
+                let repeats = if structure == Structure::Isotropic {
+                    d
+                } else {
+                    1
+                };
+                Ok(Self {
+                    variance_inflation: 1.0,
+                    kind: Kind::Axes { sd, reciprocal_sd },
+                    log_mantissa: repeats as f64 * log_mantissa,
+                    exponent: repeats as i32 * exponents.iter().sum::<i32>(),
+                })
+            }
+        }
+    }
+
+    /// log|Σ| / 2 - reference · ln 2.
+    pub(crate) fn half_log_det_about(&self, reference: i32) -> f64 {
+        self.log_mantissa + f64::from(self.exponent - reference) * std::f64::consts::LN_2
+    }
+
+    /// Squared Mahalanobis distances of the lanes of a block.
+    pub(crate) fn squared_norm(
+        &self,
+        x: &[f64],
+        mean: &[f64],
+        centred: &mut [f64],
+        squared: &mut [f64],
+    ) {
+        match &self.kind {
+            Kind::Dense { whitener, .. } => {
+                whitener.squared_norm(x, mean, &mut centred[..mean.len() * BLOCK_ROWS], squared);
+            }
+            Kind::Axes { reciprocal_sd, .. } => scaled_norm(x, mean, reciprocal_sd, squared),
+        }
+    }
+
+    /// L⁻¹ z in place.
+    pub(crate) fn whiten(&self, z: &mut [f64]) {
+        match &self.kind {
+            Kind::Dense { whitener, .. } => whitener.apply(z),
+            Kind::Axes { reciprocal_sd, .. } => {
+                z.iter_mut()
+                    .zip(reciprocal_sd.iter().cycle())
+                    .for_each(|(z, r)| *z *= r);
+            }
+        }
+    }
+
+    /// L z in place: turns independent standard normal numbers into a draw about 0.
+    pub(crate) fn colour(&self, z: &mut [f64]) {
+        match &self.kind {
+            Kind::Dense { lower, .. } => {
+                for i in (0..z.len()).rev() {
+                    z[i] = (0..=i).map(|j| lower[(i, j)] * z[j]).sum();
+                }
+            }
+            Kind::Axes { sd, .. } => z
+                .iter_mut()
+                .zip(sd.iter().cycle())
+                .for_each(|(z, s)| *z *= s),
+        }
+    }
+}

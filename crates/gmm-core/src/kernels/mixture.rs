@@ -1,0 +1,76 @@
+//! From the log-joint densities of a block to log-densities and responsibilities.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::{exp_nonpositive, ln_of_sum};
+use crate::block::BLOCK_ROWS;
+
+/// Turns `joint[k][i] + offset = log πₖ + log N(xᵢ; μₖ, Σₖ)` into responsibilities in place and writes log p(xᵢ).
+///
+/// log p(x) = offset + m + log Σₖ exp(jointₖ - m) with m = maxₖ jointₖ, and rₖ = exp(jointₖ - m) / Σ: the responsibilities come from
+/// the shifted exponentials, not from exp(joint - log p), which loses the digits of a large |log p|.
+/// A NaN (an infinite difference times zero, far outside) counts as -inf. Where all are -inf the log-density is -inf
+/// and the responsibilities are 0; the caller decides what such a row belongs to.
+///
+/// `joint` holds n_components x [`BLOCK_ROWS`] values, `log_density` [`BLOCK_ROWS`].
+///
+/// # Panics
+/// If a buffer has another size.
+pub fn normalize_joint(joint: &mut [f64], offset: f64, log_density: &mut [f64]) {
+    assert_eq!(log_density.len(), BLOCK_ROWS);
+    assert_eq!(joint.len() % BLOCK_ROWS, 0);
+    Arch::new().dispatch(Normalize {
+        joint,
+        offset,
+        log_density,
+    });
+}
+
+#[doc(hidden)]
+pub struct Normalize<'a> {
+    pub joint: &'a mut [f64],
+    pub offset: f64,
+    pub log_density: &'a mut [f64],
+}
+
+impl WithSimd for Normalize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let mut largest = [f64::NEG_INFINITY; BLOCK_ROWS];
+        for component in self.joint.chunks_exact(BLOCK_ROWS) {
+            for (m, v) in largest.iter_mut().zip(component) {
+                // A comparison with NaN is false.
+                *m = if *v > *m { *v } else { *m };
+            }
+        }
+        let mut shift = [0.0; BLOCK_ROWS];
+        for (s, m) in shift.iter_mut().zip(&largest) {
+            *s = if *m > f64::NEG_INFINITY { *m } else { 0.0 };
+        }
+        let mut sum = [0.0; BLOCK_ROWS];
+        for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
+            for ((v, s), total) in component.iter_mut().zip(&shift).zip(&mut sum) {
+                let e = if *v > f64::NEG_INFINITY {
+                    exp_nonpositive(*v - s)
+                } else {
+                    0.0
+                };
+                *v = e;
+                *total += e;
+            }
+        }
+        for ((l, m), total) in self.log_density.iter_mut().zip(&largest).zip(&mut sum) {
+            // The sum is at least 1, its largest term, or 0 where every density is; then m is -inf.
+            let some = *total > 0.0;
+            *l = (m + ln_of_sum(if some { *total } else { 1.0 })) + self.offset;
+            *total = if some { 1.0 / *total } else { 0.0 };
+        }
+        for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
+            for (v, reciprocal) in component.iter_mut().zip(&sum) {
+                *v *= reciprocal;
+            }
+        }
+    }
+}

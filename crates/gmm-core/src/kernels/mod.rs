@@ -1,0 +1,24 @@
+//! Expert layer: the loops in which the time goes, over the lanes of one [`Block`](crate::block::Block).
+//!
+//! Each kernel is a `pulp` operation: written once, generic over the instruction set, dispatched at run time to AVX-512,
+//! AVX2 with FMA, or plain scalar code. Each has a textbook twin in the test kit and a property test that they agree.
+//! On one machine the same instruction set is always chosen, so that a result keeps its bits.
+
+mod exponential;
+mod mixture;
+mod scatter;
+mod whiten;
+
+pub use exponential::{exp_nonpositive, ln_of_sum};
+pub use mixture::normalize_joint;
+pub use scatter::{packed_len, weighted_mean, weighted_scatter, weighted_squares};
+pub use whiten::{Whitener, scaled_norm};
+
+/// The kernels as `pulp` operations, so that tests can run them on every instruction set of a machine
+/// (`Arch::V3(..).dispatch(..)`), not only on the best one. The functions above check sizes; operations don't.
+#[doc(hidden)]
+pub mod operations {
+    pub use super::mixture::Normalize;
+    pub use super::scatter::{WeightedMean, WeightedScatter, WeightedSquares};
+    pub use super::whiten::{ScaledNorm, SquaredNorm};
+}

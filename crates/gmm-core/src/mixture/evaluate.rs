@@ -1,0 +1,342 @@
+//! Densities, responsibilities, labels and distances, block by block.
+
+use faer::{Mat, MatMut};
+use rayon::prelude::*;
+
+use super::GaussianMixture;
+use crate::block::{BLOCK_ROWS, Block, Frame};
+use crate::kernels::normalize_joint;
+use crate::{Error, Samples};
+
+/// Expert: the working memory of one thread that evaluates a mixture on blocks.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    /// Two buffers of n_features x [`BLOCK_ROWS`].
+    pub centred: Vec<f64>,
+    /// See `centred`.
+    pub scaled: Vec<f64>,
+    /// n_components x [`BLOCK_ROWS`]: log-joint densities, then responsibilities.
+    pub joint: Vec<f64>,
+    /// log p(xᵢ).
+    pub log_density: Vec<f64>,
+}
+
+impl Scratch {
+    /// Working memory for a mixture.
+    pub fn new(model: &GaussianMixture) -> Self {
+        let lanes = model.n_features() * BLOCK_ROWS;
+        Self {
+            centred: vec![0.0; lanes],
+            scaled: vec![0.0; lanes],
+            joint: vec![0.0; model.n_components() * BLOCK_ROWS],
+            log_density: vec![0.0; BLOCK_ROWS],
+        }
+    }
+}
+
+/// log 2π.
+const LOG_TWO_PI: f64 = 1.837_877_066_409_345_5;
+
+impl GaussianMixture {
+    /// `scratch.joint[k][i] = log πₖ + log N(xᵢ; μₖ, Σₖ)` for the rows of a block, up to [`log_offset`](Self::log_offset).
+    fn log_joint_of_block(&self, block: &Block, scratch: &mut Scratch) {
+        for k in 0..self.n_components() {
+            let joint = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+            if self.weights[k] == 0.0 {
+                joint.fill(f64::NEG_INFINITY);
+                continue;
+            }
+            let constant = self.log_constant(k);
+            self.squared_norm(k, block, &mut scratch.centred, joint);
+            for v in joint {
+                *v = constant - 0.5 * *v;
+            }
+        }
+    }
+
+    /// Expert: responsibilities (in `scratch.joint`) and log-densities of the rows of a block.
+    pub fn responsibilities_of_block(&self, block: &Block, scratch: &mut Scratch) {
+        self.log_joint_of_block(block, scratch);
+        normalize_joint(
+            &mut scratch.joint,
+            self.log_offset(),
+            &mut scratch.log_density,
+        );
+        for i in 0..block.len() {
+            if scratch.log_density[i] == f64::NEG_INFINITY {
+                scratch.joint[self.nearest(block, i) * BLOCK_ROWS + i] = 1.0;
+            }
+        }
+    }
+
+    /// log πₖ - ½ (D log 2π + log|Σₖ|), without the offset of [`log_offset`](Self::log_offset).
+    fn log_constant(&self, k: usize) -> f64 {
+        self.weights[k].ln()
+            - 0.5 * self.n_features() as f64 * LOG_TWO_PI
+            - self.factor(k).half_log_det_about(self.reference_exponent())
+    }
+
+    /// A power of two near |Σ₁|^½. Log-joint densities of a block are kept relative to its logarithm, so that their
+    /// differences, from which responsibilities come, don't lose digits to a common size of the data (690 nats at 1e-150).
+    fn reference_exponent(&self) -> i32 {
+        self.factor(0).exponent
+    }
+
+    /// What is missing in the log-joint densities of a block.
+    fn log_offset(&self) -> f64 {
+        -f64::from(self.reference_exponent()) * std::f64::consts::LN_2
+    }
+
+    fn squared_norm(&self, k: usize, block: &Block, centred: &mut [f64], squared: &mut [f64]) {
+        // The means are column-major; one row is gathered per component and block, D numbers against 256 D of the block.
+        let mean: Vec<f64> = self.means.row(k).iter().copied().collect();
+        self.factor(k)
+            .squared_norm(block.values(), &mean, centred, squared);
+    }
+
+    /// The component that is nearest to a row so far out that every squared distance overflows: differences are taken at
+    /// 2^-600 of their size. Such a row belongs to it with probability 1 (the limit of the responsibilities along the ray, but for ties).
+    #[cold]
+    fn nearest(&self, block: &Block, lane: usize) -> usize {
+        let small = f64::from_bits((1023 - 600) << 52);
+        let distance = |k: usize| {
+            let mut z: Vec<f64> = (0..self.n_features())
+                .map(|j| block.feature(j)[lane] * small - self.means[(k, j)] * small)
+                .collect();
+            self.factor(k).whiten(&mut z);
+            let largest = z.iter().fold(0.0f64, |m, z| m.max(z.abs()));
+            if largest.is_finite() && largest > 0.0 {
+                z.iter().map(|z| (z / largest).powi(2)).sum::<f64>().sqrt() * largest
+            } else {
+                largest
+            }
+        };
+        let alive = (0..self.n_components()).filter(|&k| self.weights[k] > 0.0);
+        alive
+            .map(|k| (k, distance(k)))
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .map_or(0, |(k, _)| k)
+    }
+
+    /// log p(xᵢ) in nats for each row.
+    ///
+    /// Finite as long as the squared distance to some component is (up to 1e154 standard deviations), -inf beyond.
+    ///
+    /// # Errors
+    /// [`Error::FeatureCount`], [`Error::NonFinite`], [`Error::SampleWeight`], [`Error::SampleWeightCount`].
+    pub fn log_density<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<f64>, Error> {
+        let x = x.into();
+        let mut out = vec![0.0; x.n_samples()];
+        self.log_density_into(x, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`GaussianMixture::log_density`] into the caller's buffer.
+    ///
+    /// # Errors
+    /// As there, and [`Error::OutputSize`].
+    pub fn log_density_into<'a>(
+        &self,
+        x: impl Into<Samples<'a>>,
+        out: &mut [f64],
+    ) -> Result<(), Error> {
+        let x = x.into();
+        self.by_block(x, 1, out, |model, block, scratch, out| {
+            model.responsibilities_of_block(block, scratch);
+            out.copy_from_slice(&scratch.log_density[..block.len()]);
+        })
+    }
+
+    /// log πₖ + log N(xᵢ; μₖ, Σₖ) in nats, n_samples x n_components.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`], and [`Error::TooLarge`].
+    pub fn log_joint<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
+        self.table(x.into(), |model, block, scratch| {
+            model.log_joint_of_block(block, scratch);
+            let offset = model.log_offset();
+            for v in &mut scratch.joint {
+                // An overflowing distance is an infinitely small density.
+                *v = if v.is_nan() {
+                    f64::NEG_INFINITY
+                } else {
+                    *v + offset
+                };
+            }
+        })
+    }
+
+    /// rᵢₖ = P(component k | xᵢ), n_samples x n_components; rows sum to 1.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`], and [`Error::TooLarge`].
+    pub fn responsibilities<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
+        self.table(x.into(), Self::responsibilities_of_block)
+    }
+
+    /// [`GaussianMixture::responsibilities`] into the caller's matrix, n_samples x n_components.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`], and [`Error::OutputSize`].
+    pub fn responsibilities_into<'a>(
+        &self,
+        x: impl Into<Samples<'a>>,
+        mut out: MatMut<'_, f64>,
+    ) -> Result<(), Error> {
+        let x = x.into();
+        let expected = x.n_samples() * self.n_components();
+        if out.nrows() != x.n_samples() || out.ncols() != self.n_components() {
+            return Err(Error::OutputSize {
+                found: out.nrows() * out.ncols(),
+                expected,
+            });
+        }
+        let rows = self.rows(x, Self::responsibilities_of_block)?;
+        out.copy_from(faer::MatRef::from_row_major_slice(
+            &rows,
+            x.n_samples(),
+            self.n_components(),
+        ));
+        Ok(())
+    }
+
+    /// The most probable component of each row.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`].
+    pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<usize>, Error> {
+        let x = x.into();
+        let mut out = vec![0usize; x.n_samples()];
+        self.by_block(x, 1, &mut out, |model, block, scratch, out| {
+            model.responsibilities_of_block(block, scratch);
+            for (i, label) in out.iter_mut().enumerate() {
+                let r = |k: usize| scratch.joint[k * BLOCK_ROWS + i];
+                *label = (1..model.n_components())
+                    .fold(0, |best, k| if r(k) > r(best) { k } else { best });
+            }
+        })?;
+        Ok(out)
+    }
+
+    /// Squared Mahalanobis distances (xᵢ - μₖ)'Σₖ⁻¹(xᵢ - μₖ), n_samples x n_components.
+    ///
+    /// Under component k they follow the χ² distribution with n_features degrees of freedom.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`], and [`Error::TooLarge`].
+    pub fn mahalanobis_squared<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
+        self.table(x.into(), |model, block, scratch| {
+            for k in 0..model.n_components() {
+                let joint = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+                model.squared_norm(k, block, &mut scratch.centred, joint);
+                joint
+                    .iter_mut()
+                    .filter(|v| v.is_nan())
+                    .for_each(|v| *v = f64::INFINITY);
+            }
+        })
+    }
+
+    /// Σᵢ wᵢ log p(xᵢ) in nats, wᵢ the sample weights. Summed with compensation (Neumaier 1974).
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_density`], and [`Error::NoSamples`].
+    pub fn log_likelihood<'a>(&self, x: impl Into<Samples<'a>>) -> Result<f64, Error> {
+        let x = x.into();
+        let density = self.log_density(x)?;
+        if density.is_empty() {
+            return Err(Error::NoSamples);
+        }
+        let mut sum = crate::CompensatedSum::default();
+        for (i, d) in density.iter().enumerate() {
+            // A row of weight 0 counts as left out, also where its density is 0.
+            if x.weight(i) > 0.0 {
+                sum.add(x.weight(i) * d);
+            }
+        }
+        Ok(sum.value())
+    }
+
+    /// The log-likelihood divided by the total weight: nats per row.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::log_likelihood`], and [`Error::NoWeight`].
+    pub fn mean_log_likelihood<'a>(&self, x: impl Into<Samples<'a>>) -> Result<f64, Error> {
+        let x = x.into();
+        Ok(self.log_likelihood(x)? / x.total_weight()?)
+    }
+
+    /// One row of n_components numbers per sample, from what `evaluate` leaves in `scratch.joint`.
+    fn table(
+        &self,
+        x: Samples<'_>,
+        evaluate: impl Fn(&Self, &Block, &mut Scratch) + Sync,
+    ) -> Result<Mat<f64>, Error> {
+        let rows = self.rows(x, evaluate)?;
+        Ok(
+            faer::MatRef::from_row_major_slice(&rows, x.n_samples(), self.n_components())
+                .to_owned(),
+        )
+    }
+
+    fn rows(
+        &self,
+        x: Samples<'_>,
+        evaluate: impl Fn(&Self, &Block, &mut Scratch) + Sync,
+    ) -> Result<Vec<f64>, Error> {
+        let n = self.n_components();
+        let mut out = Vec::new();
+        let too_large = Error::TooLarge {
+            rows: x.n_samples(),
+            columns: n,
+        };
+        let Some(size) = x.n_samples().checked_mul(n) else {
+            return Err(too_large);
+        };
+        out.try_reserve_exact(size).map_err(|_| too_large)?;
+        out.resize(size, 0.0);
+        self.by_block(x, n, &mut out, |model, block, scratch, out| {
+            evaluate(model, block, scratch);
+            for (i, row) in out.chunks_exact_mut(n).enumerate() {
+                for (k, v) in row.iter_mut().enumerate() {
+                    *v = scratch.joint[k * BLOCK_ROWS + i];
+                }
+            }
+        })?;
+        Ok(out)
+    }
+
+    /// Runs over the blocks in parallel; each writes its own part of `out`, `width` values per row.
+    fn by_block<T: Send>(
+        &self,
+        x: Samples<'_>,
+        width: usize,
+        out: &mut [T],
+        write: impl Fn(&Self, &Block, &mut Scratch, &mut [T]) + Sync,
+    ) -> Result<(), Error> {
+        x.check_shape(self.n_features())?;
+        if out.len() != x.n_samples() * width {
+            return Err(Error::OutputSize {
+                found: out.len(),
+                expected: x.n_samples() * width,
+            });
+        }
+        let frame = Frame::identity(self.n_features());
+        let result = out
+            .par_chunks_mut(BLOCK_ROWS * width)
+            .enumerate()
+            .try_for_each_init(
+                || (Block::new(self.n_features()), Scratch::new(self)),
+                |(block, scratch), (index, out)| {
+                    // Of several bad cells the first one is reported, whichever thread meets one first.
+                    block.fill(&x, index, &frame)?;
+                    write(self, block, scratch, out);
+                    Ok(())
+                },
+            );
+        match result {
+            Err(Error::NonFinite { .. }) => Err(x.first_non_finite()),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The data as every entry point takes them: a borrowed view of numbers, with optional sample weights.
+
+use faer::{Mat, MatRef};
+
+use crate::Error;
+
+/// A borrowed table of observations: n_samples x n_features in f64 or f32, any strides, and optional sample weights.
+///
+/// Nothing is copied. Every function that takes data takes `impl Into<Samples>`, so a faer view can be passed as it is:
+///
+/// ```
+/// use gmm_core::{Samples, faer::MatRef};
+///
+/// let table = [5.1, 3.5, 4.9, 3.0, 6.2, 2.9]; // three rows of two features
+/// let x = Samples::from(MatRef::from_row_major_slice(&table, 3, 2)).with_weights(&[1.0, 2.0, 1.0]);
+/// assert_eq!((x.n_samples(), x.n_features()), (3, 2));
+/// assert_eq!(x.total_weight(), Ok(4.0));
+/// ```
+///
+/// A weight of 2 counts as the row given twice, a weight of 0 as the row left out.
+/// f32 data are widened block by block where they are used.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    values: Values<'a>,
+    weights: Option<&'a [f64]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Values<'a> {
+    F64(MatRef<'a, f64>),
+    F32(MatRef<'a, f32>),
+}
+
+impl<'a> Samples<'a> {
+    /// The same rows with one non-negative weight each.
+    #[must_use]
+    pub fn with_weights(self, weights: &'a [f64]) -> Self {
+        Self {
+            weights: Some(weights),
+            ..self
+        }
+    }
+
+    /// Number of rows.
+    pub fn n_samples(&self) -> usize {
+        match self.values {
+            Values::F64(x) => x.nrows(),
+            Values::F32(x) => x.nrows(),
+        }
+    }
+
+    /// Number of columns.
+    pub fn n_features(&self) -> usize {
+        match self.values {
+            Values::F64(x) => x.ncols(),
+            Values::F32(x) => x.ncols(),
+        }
+    }
+
+    /// The sample weights, if there are any.
+    pub fn weights(&self) -> Option<&'a [f64]> {
+        self.weights
+    }
+
+    /// The weight of a row: 1 where no weights were given.
+    pub(crate) fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |w| w[row])
+    }
+
+    /// One cell, widened to f64.
+    ///
+    /// # Panics
+    /// If the row or the column is out of bounds.
+    pub fn value(&self, row: usize, column: usize) -> f64 {
+        match self.values {
+            Values::F64(x) => x[(row, column)],
+            Values::F32(x) => f64::from(x[(row, column)]),
+        }
+    }
+
+    /// Sum of the weights; the number of rows where no weights were given.
+    ///
+    /// # Errors
+    /// [`Error::SampleWeightCount`], [`Error::SampleWeight`], [`Error::NoWeight`], [`Error::WeightOverflow`].
+    pub fn total_weight(&self) -> Result<f64, Error> {
+        let Some(weights) = self.weights else {
+            return Ok(self.n_samples() as f64);
+        };
+        if weights.len() != self.n_samples() {
+            return Err(Error::SampleWeightCount {
+                found: weights.len(),
+                expected: self.n_samples(),
+            });
+        }
+        if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+            return Err(Error::SampleWeight {
+                row,
+                value: weights[row],
+            });
+        }
+        let total: f64 = weights.iter().sum();
+        match total {
+            t if !t.is_finite() => Err(Error::WeightOverflow),
+            t if t > 0.0 || weights.is_empty() => Ok(t),
+            _ => Err(Error::NoWeight),
+        }
+    }
+
+    /// Checks the shape and the weights, not yet the cells (those are checked block by block where they are read).
+    ///
+    /// # Errors
+    /// [`Error::NoFeatures`], [`Error::FeatureCount`] and those of [`Samples::total_weight`].
+    pub fn check_shape(&self, n_features: usize) -> Result<(), Error> {
+        if self.n_features() != n_features {
+            return Err(Error::FeatureCount {
+                found: self.n_features(),
+                expected: n_features,
+            });
+        }
+        // A prediction needs no positive total: weights of zero are fine there, bad ones are not.
+        match self.total_weight() {
+            Ok(_) | Err(Error::NoWeight) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first cell, row by row, that is not finite; the caller knows that there is one.
+    #[cold]
+    pub(crate) fn first_non_finite(&self) -> Error {
+        let cells = (0..self.n_samples())
+            .flat_map(|row| (0..self.n_features()).map(move |column| (row, column)));
+        let bad = cells
+            .map(|(row, column)| (row, column, self.value(row, column)))
+            .find(|c| !c.2.is_finite());
+        bad.map_or(Error::NoSamples, |(row, column, value)| Error::NonFinite {
+            row,
+            column,
+            value,
+        })
+    }
+
+    /// Copies `len` rows from `start` into feature-major lanes of width `stride`.
+    pub(crate) fn pack(&self, start: usize, len: usize, stride: usize, out: &mut [f64]) {
+        match self.values {
+            Values::F64(x) => pack(x.subrows(start, len), stride, out, |v| v),
+            Values::F32(x) => pack(x.subrows(start, len), stride, out, f64::from),
+        }
+    }
+}
+
+/// Transposes rows into lanes: `out[j * stride + i] = x[i][j]`.
+///
+/// Walks along the direction in which the source is contiguous, so that row-major and column-major tables read each cache line once.
+fn pack<T: Copy>(x: MatRef<'_, T>, stride: usize, out: &mut [f64], widen: impl Fn(T) -> f64) {
+    let (n, d) = (x.nrows(), x.ncols());
+    for j in 0..d {
+        let lane = &mut out[j * stride..j * stride + n];
+        if let Some(column) = x.col(j).try_as_col_major() {
+            for (o, v) in lane.iter_mut().zip(column.as_slice()) {
+                *o = widen(*v);
+            }
+        } else {
+            for (i, o) in lane.iter_mut().enumerate() {
+                *o = widen(x[(i, j)]);
+            }
+        }
+    }
+}
+
+impl<'a> From<MatRef<'a, f64>> for Samples<'a> {
+    fn from(x: MatRef<'a, f64>) -> Self {
+        Self {
+            values: Values::F64(x),
+            weights: None,
+        }
+    }
+}
+
+impl<'a> From<MatRef<'a, f32>> for Samples<'a> {
+    fn from(x: MatRef<'a, f32>) -> Self {
+        Self {
+            values: Values::F32(x),
+            weights: None,
+        }
+    }
+}
+
+impl<'a> From<&'a Mat<f64>> for Samples<'a> {
+    fn from(x: &'a Mat<f64>) -> Self {
+        x.as_ref().into()
+    }
+}
+
+impl<'a> From<&'a Mat<f32>> for Samples<'a> {
+    fn from(x: &'a Mat<f32>) -> Self {
+        x.as_ref().into()
+    }
+}
+
+impl<'a> From<&Samples<'a>> for Samples<'a> {
+    fn from(x: &Samples<'a>) -> Self {
+        *x
+    }
+}

@@ -1,0 +1,447 @@
+//! The settings of a fit and the EM loop.
+
+use std::ops::ControlFlow;
+
+use gmm_core::covariance::Regularizer;
+use gmm_core::faer::Mat;
+use gmm_core::{CovarianceType, GaussianMixture, Samples};
+
+use crate::regularization::Scale;
+use crate::rescue::Rescuer;
+use crate::start::{self, Begin};
+use crate::statistics::{SufficientStatistics, expectation};
+use crate::summary::Summary;
+use crate::{
+    Error, Event, Initialization, Progress, Regularization, Report, Rescue, Start, Stop, Stopping,
+};
+
+/// What a watcher answers: go on, or stop with the best so far.
+pub type Watcher<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
+
+/// The description of a fit by Expectation-Maximization (Dempster, Laird and Rubin 1977).
+///
+/// | setting | default |
+/// |---|---|
+/// | covariance | full |
+/// | initialization | k-means++ and k-means |
+/// | seed | 0 |
+/// | regularization | floor at 1e-9 of the data's variances |
+/// | rescue | drop a component that lost its rows or its variance |
+/// | stopping | less than 0.001 nat left to gain in total |
+/// | max_iterations | 1000 |
+///
+/// Equal settings, data and seed give the same bits on one machine, for any number of threads.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Em {
+    pub(crate) n_components: usize,
+    pub(crate) covariance: CovarianceType,
+    pub(crate) initialization: Initialization,
+    pub(crate) seed: u64,
+    pub(crate) regularization: Regularization,
+    pub(crate) rescue: Rescue,
+    pub(crate) stopping: Stopping,
+    pub(crate) max_iterations: usize,
+}
+
+impl Em {
+    /// A fit of so many components, with default settings.
+    pub fn new(n_components: usize) -> Self {
+        Self {
+            n_components,
+            covariance: CovarianceType::Full,
+            initialization: Initialization::default(),
+            seed: 0,
+            regularization: Regularization::default(),
+            rescue: Rescue::default(),
+            stopping: Stopping::default(),
+            max_iterations: 1000,
+        }
+    }
+
+    /// The number of components.
+    pub fn components(self, n_components: usize) -> Self {
+        Self {
+            n_components,
+            ..self
+        }
+    }
+
+    /// The form of the covariances.
+    pub fn covariance(self, covariance: CovarianceType) -> Self {
+        Self { covariance, ..self }
+    }
+
+    /// How the fit starts.
+    pub fn initialization(self, initialization: Initialization) -> Self {
+        Self {
+            initialization,
+            ..self
+        }
+    }
+
+    /// The seed of the start's random numbers.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// What keeps covariances away from singularity.
+    pub fn regularization(self, regularization: Regularization) -> Self {
+        Self {
+            regularization,
+            ..self
+        }
+    }
+
+    /// What happens to a component that lost its rows or its variance.
+    pub fn rescue(self, rescue: Rescue) -> Self {
+        Self { rescue, ..self }
+    }
+
+    /// When the fit has converged.
+    pub fn stopping(self, stopping: Stopping) -> Self {
+        Self { stopping, ..self }
+    }
+
+    /// The largest number of M-steps.
+    pub fn max_iterations(self, max_iterations: usize) -> Self {
+        Self {
+            max_iterations,
+            ..self
+        }
+    }
+
+    /// The number of components that is asked for.
+    pub fn n_components(&self) -> usize {
+        self.n_components
+    }
+
+    /// The form of the covariances that is asked for.
+    pub fn covariance_type(&self) -> CovarianceType {
+        self.covariance
+    }
+
+    /// The seed that is set: see [`derived_seed`](crate::derived_seed) for those of several starts.
+    pub fn base_seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Fits a mixture from an own start. The components are sorted, the heaviest first.
+    ///
+    /// # Errors
+    /// Bad data or settings, and what the [`Rescue`] policy makes an error. Not converging is not an error: see [`Report::stop`].
+    pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Fit, Error> {
+        self.fit_watched(x, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// [`Em::fit`] under the eyes of a watcher, which sees each iteration and may stop the fit: for progress bars, time
+    /// limits and Ctrl-C.
+    ///
+    /// # Errors
+    /// As [`Em::fit`].
+    pub fn fit_watched<'a>(
+        &self,
+        x: impl Into<Samples<'a>>,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<Fit, Error> {
+        let x = x.into();
+        let summary = self.prepare(&x)?;
+        let begin = start::own(self, &x, &summary)?;
+        let fit = self.run(&x, &summary, begin, watcher)?;
+        Ok(Fit {
+            model: fit.model.sorted(),
+            ..fit
+        })
+    }
+
+    /// Fits a mixture from a start that the caller has. Components keep the start's order.
+    ///
+    /// # Errors
+    /// As [`Em::fit`], and those of a start that doesn't match the data or the settings.
+    pub fn fit_from<'a>(&self, x: impl Into<Samples<'a>>, start: Start<'_>) -> Result<Fit, Error> {
+        self.fit_from_watched(x, start, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// [`Em::fit_from`] under the eyes of a watcher.
+    ///
+    /// # Errors
+    /// As [`Em::fit_from`].
+    pub fn fit_from_watched<'a>(
+        &self,
+        x: impl Into<Samples<'a>>,
+        start: Start<'_>,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<Fit, Error> {
+        let x = x.into();
+        let summary = self.prepare(&x)?;
+        let begin = start::given(self, &x, &summary, start)?;
+        self.run(&x, &summary, begin, watcher)
+    }
+
+    /// Checks settings and data, and measures the data.
+    fn prepare(&self, x: &Samples<'_>) -> Result<Summary, Error> {
+        self.regularization.check()?;
+        self.rescue.check()?;
+        let tolerance = self.stopping.tolerance();
+        if !(tolerance >= 0.0 && tolerance.is_finite()) {
+            let expected = "it must be finite and not negative";
+            return Err(Error::Setting {
+                name: "stopping tolerance",
+                value: tolerance,
+                expected,
+            });
+        }
+        if self.n_components == 0 {
+            return Err(Error::NoComponents);
+        }
+        if x.n_samples() > 0 && self.n_components > x.n_samples() {
+            return Err(Error::TooFewRows {
+                found: x.n_samples(),
+                n_components: self.n_components,
+            });
+        }
+        self.check_size(x.n_features())?;
+        let summary = Summary::new(x, self.covariance)?;
+        if self.n_components > summary.n_rows {
+            return Err(Error::TooFewRows {
+                found: summary.n_rows,
+                n_components: self.n_components,
+            });
+        }
+        if !matches!(self.regularization, Regularization::Ridge(_)) {
+            let variances = summary.variances();
+            let constant = variances.iter().position(|v| *v <= 0.0);
+            let all_constant = variances.iter().all(|v| *v <= 0.0);
+            if let Some(feature) =
+                constant.filter(|_| self.covariance.is_scale_free() || all_constant)
+            {
+                return Err(Error::ConstantFeature {
+                    feature,
+                    value: x.value(0, feature),
+                });
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Refuses statistics that no memory holds, before anything is computed.
+    fn check_size(&self, n_features: usize) -> Result<(), Error> {
+        let form = self.covariance;
+        let too_large = Error::TooLarge {
+            n_components: self.n_components,
+            n_features,
+            form,
+        };
+        let numbers = n_features
+            .checked_mul(n_features)
+            .map(|_| form.structure().scatter_len(n_features) + n_features)
+            .and_then(|n| n.checked_mul(self.n_components))
+            .filter(|n| Vec::<f64>::new().try_reserve_exact(*n).is_ok());
+        numbers.map(|_| ()).ok_or(too_large)
+    }
+
+    /// The EM loop: E-step, stop or go on, M-step.
+    fn run(
+        &self,
+        x: &Samples<'_>,
+        summary: &Summary,
+        begin: Begin,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<Fit, Error> {
+        let frame = &summary.frame;
+        let scale = Scale::of_summary(summary);
+        let regularizer = self.regularization.resolve(
+            &scale,
+            self.covariance,
+            self.n_components,
+            Some(frame.exponents()),
+        )?;
+        let mut rescuer = Rescuer::new(self, *x, summary, regularizer);
+        let mut history = History::new(summary, self.regularization.ascends());
+
+        let (mut model, mut iteration) = match begin {
+            Begin::Model(model) => (model, 0),
+            Begin::Statistics(statistics) => (rescuer.maximize(statistics, 1)?, 1),
+        };
+        let stop = loop {
+            let statistics = expectation(&model, x, frame, shifts_of(&model))?;
+            history.push(iteration, &statistics, &model, &mut rescuer);
+            if watcher(&history.progress(iteration, self.max_iterations)).is_break() {
+                break Stop::Interrupted;
+            }
+            if history.converged(&self.stopping) {
+                break Stop::Converged;
+            }
+            if iteration >= self.max_iterations {
+                break Stop::MaxIterations;
+            }
+            let next = rescuer.maximize(statistics, iteration + 1)?;
+            if next == model {
+                break Stop::Converged;
+            }
+            (model, iteration) = (next, iteration + 1);
+        };
+        Ok(Fit {
+            report: history.report(stop, iteration, rescuer, x.n_samples()),
+            model: model.from_frame(frame)?,
+        })
+    }
+}
+
+fn shifts_of(model: &GaussianMixture) -> Mat<f64> {
+    model.means().to_owned()
+}
+
+/// Log-likelihood and objective so far, in the units of the data.
+struct History {
+    trace: Vec<f64>,
+    objective: Vec<f64>,
+    /// The objective since the last rescue, which may lower it.
+    since_rescue: usize,
+    total_weight: f64,
+    /// Σᵢ wᵢ log |dx'/dx|: what the frame adds to a log-likelihood.
+    log_jacobian: f64,
+    n_features: usize,
+    /// Of the last two models.
+    conditioning: [f64; 2],
+    ascends: bool,
+    n_rescues: usize,
+}
+
+impl History {
+    fn new(summary: &Summary, ascends: bool) -> Self {
+        Self {
+            trace: Vec::new(),
+            objective: Vec::new(),
+            since_rescue: 0,
+            total_weight: summary.total_weight(),
+            log_jacobian: summary.total_weight() * summary.frame.log_jacobian(),
+            n_features: summary.n_features(),
+            conditioning: [1.0; 2],
+            ascends,
+            n_rescues: 0,
+        }
+    }
+
+    fn push(
+        &mut self,
+        iteration: usize,
+        statistics: &SufficientStatistics,
+        model: &GaussianMixture,
+        rescuer: &mut Rescuer<'_>,
+    ) {
+        let log_likelihood = statistics.log_likelihood() + self.log_jacobian;
+        let prior = if let Regularizer::Prior(prior) = rescuer.regularizer() {
+            prior.log_density(model)
+        } else {
+            0.0
+        };
+        if rescuer.n_rescues() != self.n_rescues {
+            self.n_rescues = rescuer.n_rescues();
+            self.since_rescue = self.objective.len();
+        }
+        self.conditioning = [self.conditioning[1], conditioning(model)];
+        self.trace.push(log_likelihood);
+        self.objective.push(log_likelihood + prior);
+        if let [.., before, now] = self.objective[self.since_rescue..] {
+            let by = before - now;
+            if by > self.noise() {
+                debug_assert!(
+                    !self.ascends,
+                    "the objective fell by {by:e} nats at iteration {iteration}: {before} to {now}"
+                );
+                rescuer.events.push(Event::Fell { iteration, by });
+            }
+        }
+    }
+
+    /// Rounding error of the objective. A sum of terms has ε times its size. A squared distance (D on average) is off by
+    /// ε times its conditioning, see [`conditioning`]: so much may W rows lose.
+    fn noise(&self) -> f64 {
+        let largest = self.objective.last().map_or(0.0, |l| l.abs()) + self.log_jacobian.abs();
+        let conditioning = self.conditioning[0].max(self.conditioning[1]);
+        let distances = self.n_features as f64 * self.total_weight * conditioning;
+        f64::EPSILON * (8.0 * largest + 8.0 * distances)
+    }
+
+    fn converged(&self, stopping: &Stopping) -> bool {
+        let largest = self.objective.last().map_or(0.0, |l| l.abs()) + self.log_jacobian.abs();
+        stopping.is_met(
+            &self.objective[self.since_rescue..],
+            self.total_weight,
+            2.0 * f64::EPSILON * largest,
+        )
+    }
+
+    fn progress(&self, iteration: usize, max_iterations: usize) -> Progress {
+        let gain = if let [.., before, now] = self.trace[..] {
+            now - before
+        } else {
+            f64::NAN
+        };
+        let log_likelihood = self.trace.last().copied().unwrap_or(f64::NAN);
+        Progress {
+            iteration,
+            max_iterations,
+            log_likelihood,
+            gain,
+        }
+    }
+
+    fn report(
+        self,
+        stop: Stop,
+        n_iterations: usize,
+        rescuer: Rescuer<'_>,
+        n_samples: usize,
+    ) -> Report {
+        Report {
+            stop,
+            n_iterations,
+            log_likelihood: self.trace.last().copied().unwrap_or(f64::NAN),
+            trace: self.trace,
+            objective: self.objective,
+            n_singular: rescuer.n_singular(),
+            events: rescuer.events,
+            n_samples,
+            total_weight: self.total_weight,
+        }
+    }
+}
+
+/// By how much squared distances magnify rounding: the entries of a covariance are rounded, which its variance inflation
+/// magnifies; means and data are rounded at a size of up to 2 in the frame, which small standard deviations magnify.
+fn conditioning(model: &GaussianMixture) -> f64 {
+    let inflation = model.variance_inflation();
+    let variances = (0..model.n_components()).flat_map(|k| model.covariances().variances(k));
+    inflation + 2.0 * (inflation / variances.fold(f64::INFINITY, f64::min)).sqrt()
+}
+
+/// A fitted mixture and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    model: GaussianMixture,
+    report: Report,
+}
+
+impl Fit {
+    /// The mixture.
+    pub fn model(&self) -> &GaussianMixture {
+        &self.model
+    }
+
+    /// The mixture, without the report.
+    pub fn into_model(self) -> GaussianMixture {
+        self.model
+    }
+
+    /// What happened.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Both.
+    pub fn into_parts(self) -> (GaussianMixture, Report) {
+        (self.model, self.report)
+    }
+}

@@ -1,0 +1,274 @@
+//! Where a fit starts: own starts from the data, or a mixture, labels or responsibilities that the caller has.
+
+use gmm_core::covariance::Moments;
+use gmm_core::faer::{Mat, MatRef};
+use gmm_core::{GaussianMixture, Samples};
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
+
+use crate::kmeans::{KMeans, uniform};
+use crate::statistics::{SufficientStatistics, assignment};
+use crate::summary::Summary;
+use crate::{Em, Error};
+
+/// How a fit finds its first responsibilities or parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Initialization {
+    /// k-means++ seeds, then k-means (Lloyd 1982); each cluster becomes a component. scikit-learn's default.
+    #[default]
+    KMeans,
+    /// k-means++ seeds (Arthur and Vassilvitskii 2007), each row to its nearest seed: more diverse than converged k-means.
+    KMeansPlusPlus,
+    /// Distinct rows as means, the covariance of all data for every component, equal weights.
+    RandomFromData,
+    /// Every row gets random responsibilities. All means start near the centre: rarely a good start.
+    RandomResponsibilities,
+}
+
+impl Initialization {
+    /// All starts.
+    pub const ALL: [Self; 4] = [
+        Self::KMeans,
+        Self::KMeansPlusPlus,
+        Self::RandomFromData,
+        Self::RandomResponsibilities,
+    ];
+
+    /// The name: "kmeans", "kmeans++", "random-from-data", "random".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KMeans => "kmeans",
+            Self::KMeansPlusPlus => "kmeans++",
+            Self::RandomFromData => "random-from-data",
+            Self::RandomResponsibilities => "random",
+        }
+    }
+}
+
+/// A start that the caller has.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Start<'a> {
+    /// The first E-step uses this mixture.
+    Mixture(&'a GaussianMixture),
+    /// One component per row, from 0; the first M-step uses them.
+    Labels(&'a [usize]),
+    /// n_samples x n_components, rows sum to 1; the first M-step uses them.
+    Responsibilities(MatRef<'a, f64>),
+}
+
+/// The first parameters or the statistics of the first M-step, in the coordinates of the frame.
+pub(crate) enum Begin {
+    Model(GaussianMixture),
+    Statistics(SufficientStatistics),
+}
+
+/// A start from the data; the number of components found (fewer than asked for where there are fewer distinct rows).
+pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, Error> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(em.seed);
+    let reciprocal_sd = reciprocal_sd(em, summary);
+    let kmeans = KMeans {
+        x: *x,
+        frame: &summary.frame,
+        reciprocal_sd,
+    };
+    let n = em.n_components;
+    Ok(Begin::Statistics(match em.initialization {
+        Initialization::KMeans => {
+            let centres = kmeans.seed(n, &mut rng)?;
+            let found = centres.len();
+            from_labels(em, x, summary, found, &kmeans.run(centres)?)?
+        }
+        Initialization::KMeansPlusPlus => {
+            let centres = kmeans.seed(n, &mut rng)?;
+            from_labels(em, x, summary, centres.len(), &kmeans.labels(&centres)?)?
+        }
+        Initialization::RandomFromData => {
+            let rows = distinct_rows(x, n, &mut rng);
+            let means = rows
+                .into_iter()
+                .map(|row| kmeans.row(row))
+                .collect::<Result<Vec<_>, _>>()?;
+            about_rows(em, summary, &means)
+        }
+        Initialization::RandomResponsibilities => {
+            let seed = rng.next_u64();
+            assignment(x, &summary.frame, em.covariance, n, &|row, r| {
+                random_shares(seed, row, r)
+            })?
+        }
+    }))
+}
+
+/// 1/σⱼ; 1 for a feature without spread, whose distances are 0 anyway. One number for forms that have one unit.
+fn reciprocal_sd(em: &Em, summary: &Summary) -> Vec<f64> {
+    let reciprocal = |v: f64| if v > 0.0 { v.sqrt().recip() } else { 1.0 };
+    let variances = summary.variances();
+    if em.covariance.is_scale_free() {
+        variances.into_iter().map(reciprocal).collect()
+    } else {
+        vec![reciprocal(
+            variances.iter().sum::<f64>() / variances.len() as f64,
+        )]
+    }
+}
+
+fn from_labels(
+    em: &Em,
+    x: &Samples<'_>,
+    summary: &Summary,
+    n_components: usize,
+    labels: &[usize],
+) -> Result<SufficientStatistics, Error> {
+    assignment(x, &summary.frame, em.covariance, n_components, &|row, r| {
+        r.fill(0.0);
+        r[labels[row]] = 1.0;
+    })
+}
+
+/// Rows of positive weight, each at most once, each order equally likely (reservoir sampling, Vitter 1985).
+fn distinct_rows(x: &Samples<'_>, n: usize, rng: &mut impl Rng) -> Vec<usize> {
+    let usable = (0..x.n_samples()).filter(|&i| x.weights().is_none_or(|w| w[i] > 0.0));
+    let mut chosen = Vec::with_capacity(n);
+    for (seen, row) in usable.enumerate() {
+        if chosen.len() < n {
+            chosen.push(row);
+        } else {
+            let at = (uniform(rng) * (seen + 1) as f64) as usize;
+            if at < n {
+                chosen[at] = row;
+            }
+        }
+    }
+    chosen
+}
+
+/// Statistics whose M-step gives these means, equal weights, and the covariance of all data in every component.
+fn about_rows(em: &Em, summary: &Summary, means: &[Vec<f64>]) -> SufficientStatistics {
+    let shifts = Mat::from_fn(means.len(), summary.n_features(), |k, j| means[k][j]);
+    let mut statistics = SufficientStatistics::about(em.covariance, shifts);
+    let mut share = Moments {
+        mean: vec![0.0; summary.n_features()],
+        ..summary.moments.clone()
+    };
+    share.scale(1.0 / means.len() as f64);
+    statistics.moments.fill(share);
+    statistics.total_weight = summary.total_weight();
+    statistics
+}
+
+/// Uniform numbers divided by their sum, from a generator that depends on the row only.
+fn random_shares(seed: u64, row: usize, r: &mut [f64]) {
+    let mut rng =
+        SplitMix64::seed_from_u64(seed ^ (row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    r.iter_mut().for_each(|r| *r = 1.0 - uniform(&mut rng));
+    let sum: f64 = r.iter().sum();
+    r.iter_mut().for_each(|r| *r /= sum);
+}
+
+/// A given start, checked.
+pub(crate) fn given(
+    em: &Em,
+    x: &Samples<'_>,
+    summary: &Summary,
+    start: Start<'_>,
+) -> Result<Begin, Error> {
+    let n = em.n_components;
+    match start {
+        Start::Mixture(model) => {
+            if model.n_components() != n {
+                return Err(Error::StartComponents {
+                    found: model.n_components(),
+                    expected: n,
+                });
+            }
+            x.check_shape(model.n_features())?;
+            if model.covariance_type() != em.covariance {
+                return Err(Error::StartForm {
+                    found: model.covariance_type(),
+                    expected: em.covariance,
+                });
+            }
+            Ok(Begin::Model(model.to_frame(&summary.frame)?))
+        }
+        Start::Labels(labels) => {
+            check_rows(labels.len(), x)?;
+            if let Some(row) = labels.iter().position(|l| *l >= n) {
+                return Err(Error::StartLabel {
+                    row,
+                    label: labels[row],
+                    n_components: n,
+                });
+            }
+            Ok(Begin::Statistics(from_labels(em, x, summary, n, labels)?))
+        }
+        Start::Responsibilities(given) => {
+            if given.ncols() != n {
+                return Err(Error::StartComponents {
+                    found: given.ncols(),
+                    expected: n,
+                });
+            }
+            check_responsibilities(given, x)?;
+            let assign = |row: usize, r: &mut [f64]| {
+                r.iter_mut()
+                    .enumerate()
+                    .for_each(|(k, r)| *r = given[(row, k)])
+            };
+            Ok(Begin::Statistics(assignment(
+                x,
+                &summary.frame,
+                em.covariance,
+                n,
+                &assign,
+            )?))
+        }
+    }
+}
+
+fn check_rows(found: usize, x: &Samples<'_>) -> Result<(), Error> {
+    if found == x.n_samples() {
+        Ok(())
+    } else {
+        Err(Error::StartRows {
+            found,
+            expected: x.n_samples(),
+        })
+    }
+}
+
+/// One row of probabilities per row of data.
+pub(crate) fn check_responsibilities(given: MatRef<'_, f64>, x: &Samples<'_>) -> Result<(), Error> {
+    check_rows(given.nrows(), x)?;
+    if given.ncols() == 0 {
+        return Err(Error::NoComponents);
+    }
+    for row in 0..given.nrows() {
+        let values = || (0..given.ncols()).map(|k| given[(row, k)]);
+        let sum: f64 = values().sum();
+        let bad = values().position(|r| !(r.is_finite() && r >= 0.0));
+        // The same tolerance as for mixture weights: numbers may come from single precision.
+        if bad.is_some() || (sum - 1.0).abs() > 1e-6 {
+            let component = bad.unwrap_or(0);
+            return Err(Error::StartResponsibilities {
+                row,
+                component,
+                value: given[(row, component)],
+                sum,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The seed of start number `start`: the same whatever the number of starts.
+///
+/// Start 0 has the seed itself, so that one start is a plain fit.
+pub fn derived_seed(seed: u64, start: u64) -> u64 {
+    if start == 0 {
+        return seed;
+    }
+    // One output of SplitMix64 (Steele, Lea and Flood 2014) from a state that differs for each start.
+    SplitMix64::seed_from_u64(seed ^ start.wrapping_mul(0xd1b5_4a32_d192_ed03)).next_u64()
+}

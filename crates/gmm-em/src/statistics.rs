@@ -1,0 +1,392 @@
+//! Sufficient statistics of the E-step: what threads, machines and files exchange.
+
+use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::covariance::{self, Maximized, Moments, Regularizer};
+use gmm_core::faer::{Mat, MatRef};
+use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Samples, Scratch};
+
+use crate::regularization::Scale;
+use crate::{Error, Regularization, tree};
+
+/// Smallest occupancy whose moments are still exact: below, responsibilities are subnormal numbers.
+const SMALLEST_OCCUPANCY: f64 = 1e-290;
+
+/// What one E-step leaves of the data: per component the occupancy, mean and scatter, and the log-likelihood.
+///
+/// Statistics of parts of the data add up to those of the whole ([`merge`](Self::merge)), so this is the whole protocol of a
+/// parallel or distributed EM step:
+///
+/// ```
+/// use gmm_core::faer::mat;
+/// use gmm_core::{Covariances, GaussianMixture};
+/// use gmm_em::{Regularization, SufficientStatistics};
+///
+/// let model = GaussianMixture::new(vec![0.5, 0.5], mat![[0.0], [3.0]], Covariances::spherical(&[1.0, 1.0], 1)?)?;
+/// let (here, there) = (mat![[-0.5], [0.1], [0.4]], mat![[2.5], [3.5]]);
+/// let mut statistics = SufficientStatistics::zeros(&model);
+/// statistics.observe(&model, &here)?;
+/// let mut elsewhere = SufficientStatistics::zeros(&model);
+/// elsewhere.observe(&model, &there)?;
+/// statistics.merge(&elsewhere)?;
+/// let next = statistics.maximize(Regularization::default())?;
+/// assert_eq!(statistics.n_samples(), 5);
+/// assert!(next.log_likelihood(&here)? + next.log_likelihood(&there)? > statistics.log_likelihood());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Means are kept relative to the means of the model that they were gathered with; scatters are about the statistics' own
+/// means and merged by the rule of Chan, Golub and LeVeque (1983), so that neither an offset nor a far start costs digits.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "crate::wire::Wire", into = "crate::wire::Wire")
+)]
+pub struct SufficientStatistics {
+    pub(crate) form: CovarianceType,
+    /// n_components x n_features.
+    pub(crate) shifts: Mat<f64>,
+    pub(crate) moments: Vec<Moments>,
+    pub(crate) log_likelihood: CompensatedSum,
+    pub(crate) total_weight: f64,
+    pub(crate) n_samples: usize,
+    /// The row of lowest density, and its log-density.
+    pub(crate) least_likely: Option<(usize, f64)>,
+}
+
+impl SufficientStatistics {
+    /// The statistics of no data, for a model.
+    pub fn zeros(model: &GaussianMixture) -> Self {
+        Self::about(model.covariance_type(), model.means().to_owned())
+    }
+
+    /// The statistics of no data, with means relative to the rows of `shifts`.
+    pub(crate) fn about(form: CovarianceType, shifts: Mat<f64>) -> Self {
+        let zeros = Moments::zeros(form.structure(), shifts.ncols());
+        Self {
+            form,
+            moments: vec![zeros; shifts.nrows()],
+            shifts,
+            log_likelihood: CompensatedSum::default(),
+            total_weight: 0.0,
+            n_samples: 0,
+            least_likely: None,
+        }
+    }
+
+    /// The statistics of data with given responsibilities, n_samples x n_components: what the first M-step of a start
+    /// needs. There is no model yet, so the log-likelihood is 0.
+    ///
+    /// # Errors
+    /// [`Error::StartRows`], [`Error::StartResponsibilities`], and those of the data.
+    pub fn from_responsibilities<'a>(
+        x: impl Into<Samples<'a>>,
+        form: CovarianceType,
+        responsibilities: MatRef<'_, f64>,
+    ) -> Result<Self, Error> {
+        let x = x.into();
+        let identity = Frame::identity(x.n_features());
+        x.check_shape(x.n_features())?;
+        crate::start::check_responsibilities(responsibilities, &x)?;
+        let assign = |row: usize, r: &mut [f64]| {
+            r.iter_mut()
+                .enumerate()
+                .for_each(|(k, r)| *r = responsibilities[(row, k)]);
+        };
+        assignment(&x, &identity, form, responsibilities.ncols(), &assign)
+    }
+
+    /// Adds data: their responsibilities under the model, weighted moments and log-likelihood. In parallel over blocks;
+    /// the bits don't depend on the number of threads.
+    ///
+    /// # Errors
+    /// [`Error::StatisticsShape`] if the model has another shape, and those of the data.
+    pub fn observe<'a>(
+        &mut self,
+        model: &GaussianMixture,
+        x: impl Into<Samples<'a>>,
+    ) -> Result<(), Error> {
+        self.check_shape(
+            model.covariance_type(),
+            model.n_components(),
+            model.n_features(),
+        )?;
+        let x = x.into();
+        x.check_shape(model.n_features())?;
+        let shifts = self.shifts.clone();
+        let part = expectation(model, &x, &Frame::identity(model.n_features()), shifts)?;
+        self.add(&part);
+        Ok(())
+    }
+
+    /// Adds the statistics of other data.
+    ///
+    /// # Errors
+    /// [`Error::StatisticsShape`] if the other statistics have another form, number of components or of features.
+    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        self.check_shape(other.form, other.n_components(), other.n_features())?;
+        let mut other = other.clone();
+        for (k, moments) in other.moments.iter_mut().enumerate() {
+            for (j, mean) in moments.mean.iter_mut().enumerate() {
+                *mean += other.shifts[(k, j)] - self.shifts[(k, j)];
+            }
+        }
+        self.add(&other);
+        Ok(())
+    }
+
+    /// Adds statistics about the same shifts.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, others) in self.moments.iter_mut().zip(&other.moments) {
+            mine.merge(others);
+        }
+        self.log_likelihood.merge(&other.log_likelihood);
+        self.total_weight += other.total_weight;
+        self.n_samples += other.n_samples;
+        self.least_likely = match (self.least_likely, other.least_likely) {
+            (Some(a), Some(b)) => Some(if b.1 < a.1 { b } else { a }),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// Counts the data `factor` times: 0.99 makes old data fade, 1/n turns sums into means.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the factor is negative or not finite.
+    pub fn scale(&mut self, factor: f64) -> Result<(), Error> {
+        if !(factor.is_finite() && factor >= 0.0) {
+            return Err(Error::Setting {
+                name: "factor",
+                value: factor,
+                expected: "it must be finite and not negative",
+            });
+        }
+        self.moments.iter_mut().for_each(|m| m.scale(factor));
+        self.log_likelihood.scale(factor);
+        self.total_weight *= factor;
+        Ok(())
+    }
+
+    /// The M-step: the mixture that maximizes the (regularized) expected log-likelihood.
+    ///
+    /// The data's own scale, which relative regularization needs, is taken from the statistics.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] for a component without rows, [`gmm_core::Error::NotPositiveDefinite`] for a collapsed one.
+    pub fn maximize(&self, regularization: Regularization) -> Result<GaussianMixture, Error> {
+        Ok(self.mixture(self.estimate(regularization)?)?)
+    }
+
+    /// Means and covariances of the M-step as they are: also singular ones, which make no mixture.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] for a component without rows.
+    pub fn estimate(&self, regularization: Regularization) -> Result<Maximized, Error> {
+        regularization.check()?;
+        let scale = Scale::of_statistics(self);
+        let regularizer = regularization.resolve(&scale, self.form, self.n_components(), None)?;
+        self.maximize_with(&regularizer)
+    }
+
+    /// Means and covariances of the M-step; the caller builds the mixture with [`SufficientStatistics::mixture`].
+    pub(crate) fn maximize_with(&self, regularizer: &Regularizer) -> Result<Maximized, Error> {
+        let empty = self
+            .moments
+            .iter()
+            .position(|m| m.occupancy <= SMALLEST_OCCUPANCY);
+        if let Some(component) = empty {
+            let occupancy = self.moments[component].occupancy;
+            return Err(Error::Empty {
+                component,
+                iteration: 0,
+                occupancy,
+            });
+        }
+        Ok(covariance::maximize(
+            self.form,
+            &self.shifts,
+            &self.moments,
+            regularizer,
+        )?)
+    }
+
+    /// πₖ = Nₖ / Σ N together with the means and covariances.
+    pub(crate) fn mixture(&self, maximized: Maximized) -> Result<GaussianMixture, gmm_core::Error> {
+        let total: f64 = self.moments.iter().map(|m| m.occupancy).sum();
+        let weights = self.moments.iter().map(|m| m.occupancy / total).collect();
+        GaussianMixture::new(weights, maximized.means, maximized.covariances)
+    }
+
+    /// Leaves out a component.
+    pub(crate) fn remove(&mut self, component: usize) {
+        self.moments.remove(component);
+        let kept: Vec<usize> = (0..self.shifts.nrows())
+            .filter(|k| *k != component)
+            .collect();
+        self.shifts = Mat::from_fn(kept.len(), self.shifts.ncols(), |k, j| {
+            self.shifts[(kept[k], j)]
+        });
+    }
+
+    /// Σᵢ wᵢ rᵢₖ for each component.
+    pub fn occupancy(&self) -> Vec<f64> {
+        self.moments.iter().map(|m| m.occupancy).collect()
+    }
+
+    /// Σᵢ wᵢ log p(xᵢ) in nats, under the models the data were observed with.
+    pub fn log_likelihood(&self) -> f64 {
+        self.log_likelihood.value()
+    }
+
+    /// Σᵢ wᵢ.
+    pub fn total_weight(&self) -> f64 {
+        self.total_weight
+    }
+
+    /// Number of rows that were observed.
+    pub fn n_samples(&self) -> usize {
+        self.n_samples
+    }
+
+    /// Number of components.
+    pub fn n_components(&self) -> usize {
+        self.moments.len()
+    }
+
+    /// Number of features.
+    pub fn n_features(&self) -> usize {
+        self.shifts.ncols()
+    }
+
+    /// The covariance form the statistics are gathered for.
+    pub fn covariance_type(&self) -> CovarianceType {
+        self.form
+    }
+
+    fn check_shape(
+        &self,
+        form: CovarianceType,
+        n_components: usize,
+        n_features: usize,
+    ) -> Result<(), Error> {
+        if (self.form, self.n_components(), self.n_features()) == (form, n_components, n_features) {
+            return Ok(());
+        }
+        Err(Error::StatisticsShape {
+            found_components: n_components,
+            found_features: n_features,
+            found_form: form,
+            expected_components: self.n_components(),
+            expected_features: self.n_features(),
+            expected_form: self.form,
+        })
+    }
+
+    /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`.
+    fn add_block(&mut self, block: &Block, scratch: &mut Scratch, part: &mut Moments) {
+        let mut shift = vec![0.0; self.n_features()];
+        for (k, moments) in self.moments.iter_mut().enumerate() {
+            let r = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+            r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
+            shift
+                .iter_mut()
+                .enumerate()
+                .for_each(|(j, s)| *s = self.shifts[(k, j)]);
+            moments.observe(
+                block,
+                r,
+                &shift,
+                part,
+                &mut scratch.centred,
+                &mut scratch.scaled,
+            );
+        }
+        self.total_weight += block.weights().iter().sum::<f64>();
+        self.n_samples += block.len();
+    }
+
+    /// Adds the block's log-likelihood; rows of weight 0 count as left out, also where their density is 0.
+    fn add_log_density(&mut self, block: &Block, log_density: &[f64]) {
+        for ((row, l), w) in block.rows().zip(log_density).zip(block.weights()) {
+            if *w > 0.0 {
+                self.log_likelihood.add(w * l);
+                if self.least_likely.is_none_or(|least| *l < least.1) {
+                    self.least_likely = Some((row, *l));
+                }
+            }
+        }
+    }
+}
+
+/// One E-step over all rows, in the coordinates of the frame, with means relative to `shifts`.
+pub(crate) fn expectation(
+    model: &GaussianMixture,
+    x: &Samples<'_>,
+    frame: &Frame,
+    shifts: Mat<f64>,
+) -> Result<SufficientStatistics, Error> {
+    let zeros = SufficientStatistics::about(model.covariance_type(), shifts);
+    gather(
+        x,
+        frame,
+        &zeros,
+        &|| Scratch::new(model),
+        &|statistics, block, scratch| {
+            model.responsibilities_of_block(block, scratch);
+            statistics.add_log_density(block, &scratch.log_density);
+        },
+    )
+}
+
+/// The statistics of given responsibilities: `assign(row, r)` writes the n_components responsibilities of a row.
+pub(crate) fn assignment(
+    x: &Samples<'_>,
+    frame: &Frame,
+    form: CovarianceType,
+    n_components: usize,
+    assign: &(impl Fn(usize, &mut [f64]) + Sync),
+) -> Result<SufficientStatistics, Error> {
+    let d = x.n_features();
+    let zeros = SufficientStatistics::about(form, Mat::zeros(n_components, d));
+    let scratch = || Scratch {
+        centred: vec![0.0; d * BLOCK_ROWS],
+        scaled: vec![0.0; d * BLOCK_ROWS],
+        joint: vec![0.0; n_components * BLOCK_ROWS],
+        log_density: Vec::new(),
+    };
+    gather(x, frame, &zeros, &scratch, &|_, block, scratch| {
+        let mut r = vec![0.0; n_components];
+        for (i, row) in block.rows().enumerate() {
+            assign(row, &mut r);
+            r.iter()
+                .enumerate()
+                .for_each(|(k, r)| scratch.joint[k * BLOCK_ROWS + i] = *r);
+        }
+        // Lanes past the last row still hold the block before; their weight is 0.
+    })
+}
+
+fn gather(
+    x: &Samples<'_>,
+    frame: &Frame,
+    zeros: &SufficientStatistics,
+    scratch: &(impl Fn() -> Scratch + Sync),
+    evaluate: &(impl Fn(&mut SufficientStatistics, &Block, &mut Scratch) + Sync),
+) -> Result<SufficientStatistics, Error> {
+    let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
+        let mut statistics = zeros.clone();
+        let (mut block, mut scratch) = (Block::new(x.n_features()), scratch());
+        let mut part = Moments::zeros(zeros.form.structure(), x.n_features());
+        for index in blocks {
+            block.fill(x, index, frame)?;
+            evaluate(&mut statistics, &block, &mut scratch);
+            statistics.add_block(&block, &mut scratch, &mut part);
+        }
+        Ok(statistics)
+    };
+    tree::reduce(
+        0..Block::count(x.n_samples()),
+        &leaf,
+        &SufficientStatistics::add,
+    )
+}

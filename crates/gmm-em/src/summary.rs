@@ -1,0 +1,123 @@
+//! A first look at the data: are the cells finite, where do they lie, how far do they spread?
+
+use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::covariance::{Moments, Structure};
+use gmm_core::{CovarianceType, Samples};
+
+use crate::{Error, tree};
+
+/// Location and spread of the data, in the coordinates of their frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Summary {
+    pub(crate) frame: Frame,
+    /// Overall moments about 0: a full scatter for dense forms, the diagonal for the others.
+    pub(crate) moments: Moments,
+    /// Number of rows of positive weight.
+    pub(crate) n_rows: usize,
+}
+
+impl Summary {
+    /// Checks the data and measures them, in two passes.
+    pub(crate) fn new(x: &Samples<'_>, form: CovarianceType) -> Result<Self, Error> {
+        if x.n_samples() == 0 {
+            return Err(gmm_core::Error::NoSamples.into());
+        }
+        if x.n_features() == 0 {
+            return Err(gmm_core::Error::NoFeatures.into());
+        }
+        x.total_weight()?;
+        let n_rows = x
+            .weights()
+            .map_or(x.n_samples(), |w| w.iter().filter(|w| **w > 0.0).count());
+        let ranges = ranges(x)?;
+        let frame = Frame::of_ranges(&ranges);
+        let frame = if form.is_scale_free() {
+            frame
+        } else {
+            frame.with_one_unit()
+        };
+        let moments = moments(x, &frame, form.structure())?;
+        Ok(Self {
+            frame,
+            moments,
+            n_rows,
+        })
+    }
+
+    pub(crate) fn n_features(&self) -> usize {
+        self.moments.mean.len()
+    }
+
+    /// Σ wᵢ.
+    pub(crate) fn total_weight(&self) -> f64 {
+        self.moments.occupancy
+    }
+
+    /// Variance of each feature (denominator Σ wᵢ).
+    pub(crate) fn variances(&self) -> Vec<f64> {
+        let d = self.n_features();
+        let diagonal = |j: usize| {
+            if self.moments.scatter.len() == d {
+                j
+            } else {
+                j * (j + 1) / 2 + j
+            }
+        };
+        (0..d)
+            .map(|j| self.moments.scatter[diagonal(j)] / self.total_weight())
+            .collect()
+    }
+}
+
+/// Smallest and largest value of each feature among the rows of positive weight. All cells are checked.
+fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
+    let d = x.n_features();
+    let identity = Frame::identity(d);
+    let leaf = |blocks: std::ops::Range<usize>| -> Result<Vec<(f64, f64)>, Error> {
+        let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); d];
+        let mut block = Block::new(d);
+        for index in blocks {
+            block.fill(x, index, &identity)?;
+            for (j, range) in ranges.iter_mut().enumerate() {
+                for (v, _) in block
+                    .feature(j)
+                    .iter()
+                    .zip(block.weights())
+                    .filter(|(_, w)| **w > 0.0)
+                {
+                    *range = (range.0.min(*v), range.1.max(*v));
+                }
+            }
+        }
+        Ok(ranges)
+    };
+    let merge = |a: &mut Vec<(f64, f64)>, b: &Vec<(f64, f64)>| {
+        a.iter_mut()
+            .zip(b)
+            .for_each(|(a, b)| *a = (a.0.min(b.0), a.1.max(b.1)));
+    };
+    tree::reduce(0..Block::count(x.n_samples()), &leaf, &merge)
+}
+
+fn moments(x: &Samples<'_>, frame: &Frame, structure: Structure) -> Result<Moments, Error> {
+    let d = x.n_features();
+    let shift = vec![0.0; d];
+    let leaf = |blocks: std::ops::Range<usize>| -> Result<Moments, Error> {
+        let mut block = Block::new(d);
+        let (mut total, mut part) = (Moments::zeros(structure, d), Moments::zeros(structure, d));
+        let (mut centred, mut scaled) = (vec![0.0; d * BLOCK_ROWS], vec![0.0; d * BLOCK_ROWS]);
+        for index in blocks {
+            block.fill(x, index, frame)?;
+            total.observe(
+                &block,
+                block.weights(),
+                &shift,
+                &mut part,
+                &mut centred,
+                &mut scaled,
+            );
+        }
+        Ok(total)
+    };
+    tree::reduce(0..Block::count(x.n_samples()), &leaf, &Moments::merge)
+}

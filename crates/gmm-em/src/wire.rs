@@ -1,0 +1,107 @@
+//! Sufficient statistics as plain numbers, for serde; what is read is checked before it becomes statistics.
+
+use gmm_core::covariance::Moments;
+use gmm_core::faer::Mat;
+use gmm_core::{CompensatedSum, CovarianceType};
+
+use crate::SufficientStatistics;
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Wire {
+    form: String,
+    n_features: usize,
+    occupancy: Vec<f64>,
+    shifts: Vec<Vec<f64>>,
+    means: Vec<Vec<f64>>,
+    scatters: Vec<Vec<f64>>,
+    log_likelihood: (f64, f64),
+    total_weight: f64,
+    n_samples: usize,
+}
+
+/// Why statistics were refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WireError {
+    #[error(transparent)]
+    Form(#[from] gmm_core::Error),
+    #[error(
+        "the statistics of component {component} don't have the lengths of their form; the file is damaged"
+    )]
+    Shape { component: usize },
+    #[error(
+        "the statistics of component {component} are not finite or negative; the file is damaged"
+    )]
+    Value { component: usize },
+    #[error("the totals of the statistics are not finite or negative; the file is damaged")]
+    Totals,
+}
+
+impl From<SufficientStatistics> for Wire {
+    fn from(s: SufficientStatistics) -> Self {
+        let row = |k: usize| (0..s.n_features()).map(|j| s.shifts[(k, j)]).collect();
+        Self {
+            form: s.form.name().to_owned(),
+            n_features: s.n_features(),
+            occupancy: s.occupancy(),
+            shifts: (0..s.n_components()).map(row).collect(),
+            means: s.moments.iter().map(|m| m.mean.clone()).collect(),
+            scatters: s.moments.iter().map(|m| m.scatter.clone()).collect(),
+            log_likelihood: s.log_likelihood.parts(),
+            total_weight: s.total_weight,
+            n_samples: s.n_samples,
+        }
+    }
+}
+
+impl TryFrom<Wire> for SufficientStatistics {
+    type Error = WireError;
+
+    fn try_from(w: Wire) -> Result<Self, WireError> {
+        let form: CovarianceType = w.form.parse()?;
+        let (n, d) = (w.occupancy.len(), w.n_features);
+        if w.shifts.len() != n || w.means.len() != n || w.scatters.len() != n {
+            return Err(WireError::Shape { component: n });
+        }
+        let mut moments = Vec::with_capacity(n);
+        for component in 0..n {
+            let (shift, mean, scatter) = (
+                &w.shifts[component],
+                &w.means[component],
+                &w.scatters[component],
+            );
+            // d is the length of vectors that were read, so the square can't be absurd.
+            if shift.len() != d
+                || mean.len() != d
+                || scatter.len() != form.structure().scatter_len(d)
+            {
+                return Err(WireError::Shape { component });
+            }
+            let finite = shift
+                .iter()
+                .chain(mean)
+                .chain(scatter)
+                .all(|v| v.is_finite());
+            let occupancy = w.occupancy[component];
+            if !(finite && occupancy.is_finite() && occupancy >= 0.0) {
+                return Err(WireError::Value { component });
+            }
+            moments.push(Moments {
+                occupancy,
+                mean: mean.clone(),
+                scatter: scatter.clone(),
+            });
+        }
+        if !(w.total_weight.is_finite() && w.total_weight >= 0.0 && !w.log_likelihood.0.is_nan()) {
+            return Err(WireError::Totals);
+        }
+        Ok(Self {
+            form,
+            shifts: Mat::from_fn(n, d, |k, j| w.shifts[k][j]),
+            moments,
+            log_likelihood: CompensatedSum::from_parts(w.log_likelihood.0, w.log_likelihood.1),
+            total_weight: w.total_weight,
+            n_samples: w.n_samples,
+            least_likely: None,
+        })
+    }
+}

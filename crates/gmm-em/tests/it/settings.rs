@@ -1,0 +1,145 @@
+//! Watching, stopping, seeds and starts.
+
+use std::ops::ControlFlow;
+
+use gmm_core::CovarianceType;
+use gmm_em::{Em, Initialization, Start, Stop, Stopping, derived_seed};
+use gmm_testkit::data;
+
+#[test]
+fn a_watcher_sees_every_iteration_and_may_stop() {
+    let x = data::overlapping(1, 400, 2, 3).x;
+    let mut seen = Vec::new();
+    let fit = Em::new(3)
+        .fit_watched(&x, &mut |progress| {
+            seen.push((progress.iteration, progress.log_likelihood));
+            if progress.iteration == 4 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+        .unwrap();
+    assert_eq!(fit.report().stop, Stop::Interrupted);
+    assert_eq!(seen.iter().map(|s| s.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(
+        seen.iter().map(|s| s.1).collect::<Vec<_>>(),
+        fit.report().trace
+    );
+    // The model is usable: its likelihood is the last one seen.
+    let likelihood = fit.model().log_likelihood(&x).unwrap();
+    assert!((likelihood - seen[3].1).abs() <= 1e-11 * likelihood.abs());
+}
+
+#[test]
+fn no_iterations_return_the_start() {
+    let x = data::overlapping(2, 200, 2, 2).x;
+    let start = Em::new(2).max_iterations(5).fit(&x).unwrap();
+    let fit = Em::new(2)
+        .max_iterations(0)
+        .fit_from(&x, Start::Mixture(start.model()))
+        .unwrap();
+    assert_eq!(fit.model(), start.model());
+    assert_eq!(
+        (fit.report().stop, fit.report().n_iterations),
+        (Stop::MaxIterations, 0)
+    );
+    assert!(
+        fit.report()
+            .to_string()
+            .starts_with("not converged within 0 iterations, mean log-likelihood ")
+    );
+}
+
+#[test]
+fn a_fit_can_be_continued() {
+    let x = data::overlapping(3, 300, 2, 3).x;
+    let em = Em::new(3).stopping(Stopping::RelativeChange(0.0));
+    let whole = em.clone().max_iterations(12).fit(&x).unwrap();
+    let first = em.clone().max_iterations(5).fit(&x).unwrap();
+    let second = em
+        .max_iterations(7)
+        .fit_from(&x, Start::Mixture(first.model()))
+        .unwrap();
+    let (a, b) = (
+        whole.report().log_likelihood,
+        second.report().log_likelihood,
+    );
+    // Parameters go once through the coordinates of the data.
+    assert!((a - b).abs() <= 1e-11 * a.abs(), "{a} {b}");
+}
+
+#[test]
+fn seeds_are_independent_of_the_number_of_starts() {
+    assert_eq!(derived_seed(7, 0), 7);
+    let seeds: Vec<u64> = (0..1000).map(|i| derived_seed(7, i)).collect();
+    let mut unique = seeds.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), 1000);
+    // The same for ever: a change of these numbers changes every user's results.
+    assert_eq!(seeds[1], 6_951_516_134_914_417_455);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_fit_and_others_other_starts() {
+    let x = data::overlapping(4, 300, 2, 5).x;
+    for start in Initialization::ALL {
+        let em = Em::new(5).initialization(start).max_iterations(1);
+        let fit = |seed| {
+            em.clone()
+                .seed(seed)
+                .fit(&x)
+                .unwrap()
+                .report()
+                .log_likelihood
+        };
+        assert_eq!(fit(1).to_bits(), fit(1).to_bits());
+        assert!(
+            (2..12).any(|seed| (fit(seed) - fit(1)).abs() > 1e-6),
+            "{start:?}"
+        );
+    }
+}
+
+#[test]
+fn kmeans_plus_plus_covers_far_groups() {
+    // Three far groups, one centre each: greedy seeding finds them for nearly every seed.
+    let x = data::separated(5, 300, 2, 3).x;
+    let best = Em::new(3).fit(&x).unwrap().report().log_likelihood;
+    let hits = (0..200)
+        .filter(|seed| {
+            let em = Em::new(3)
+                .initialization(Initialization::KMeansPlusPlus)
+                .seed(*seed);
+            (em.fit(&x).unwrap().report().log_likelihood - best).abs() < 0.1
+        })
+        .count();
+    assert!(hits >= 198, "{hits} of 200");
+}
+
+#[test]
+fn components_come_heaviest_first() {
+    let x = data::unbalanced(6, 500, 2, 3, 20.0).x;
+    for form in CovarianceType::ALL {
+        let fit = Em::new(3).covariance(form).fit(&x).unwrap();
+        assert!(
+            fit.model().weights().is_sorted_by(|a, b| a >= b),
+            "{:?}",
+            fit.model().weights()
+        );
+    }
+}
+
+#[test]
+fn reports_say_what_happened() {
+    let x = data::separated(7, 200, 2, 2).x;
+    let fit = Em::new(2).fit(&x).unwrap();
+    let report = fit.report();
+    let expected = format!(
+        "converged after {} iterations, mean log-likelihood {:.4}, no repairs",
+        report.n_iterations,
+        report.mean_log_likelihood()
+    );
+    assert_eq!(report.to_string(), expected);
+}

@@ -1,0 +1,136 @@
+//! The payload of a binary model: the one place that uses bincode.
+//!
+//! The bytes are specified in `FORMAT.md` and pinned by old files in the tests, so that another implementation of the
+//! same two rules (integers of variable length, floats as they are) could take bincode's place without breaking a file.
+
+use bincode::config;
+use gmm_core::CovarianceType;
+use serde::{Deserialize, Serialize};
+
+use super::error::ModelError;
+use super::header::MAX_PAYLOAD_LEN;
+use super::parts::{Parts, TrainingParts};
+
+/// bincode stops at this many bytes. It guards against a length that is not covered by bytes; the schema below does so,
+/// too: lists grow with their elements, and text is borrowed from the payload.
+const LIMIT: usize = if usize::BITS < 64 {
+    usize::MAX / 2
+} else {
+    MAX_PAYLOAD_LEN as usize
+};
+
+/// A mixture in version 1 of the format: plain numbers, apart from the types of the program, so that those can change.
+#[derive(Serialize, Deserialize)]
+struct MixtureV1<'a> {
+    form: u8,
+    weights: Vec<f64>,
+    /// Component by component.
+    means: Vec<f64>,
+    /// Block by block.
+    covariances: Vec<f64>,
+    /// Joined by NUL characters: a list of strings would let a short file ask for many times its own memory.
+    #[serde(borrow)]
+    feature_names: Option<&'a str>,
+    training: Option<TrainingV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TrainingV1 {
+    n_samples: u64,
+    total_weight: f64,
+    log_likelihood: f64,
+    density_quantiles: Vec<f64>,
+}
+
+/// The numbers that stand for the forms; they never change.
+const FORMS: [(u8, CovarianceType); 4] = [
+    (0, CovarianceType::Full),
+    (1, CovarianceType::Tied),
+    (2, CovarianceType::Diag),
+    (3, CovarianceType::Spherical),
+];
+
+/// Encodes a payload.
+pub(super) fn encode(parts: Parts) -> Result<Vec<u8>, ModelError> {
+    let form = FORMS.iter().find(|(_, form)| *form == parts.form);
+    let feature_names = parts.feature_names.map(|names| names.join("\0"));
+    let mixture = MixtureV1 {
+        // A form that this version has no number for can't be written until a later one has.
+        form: form.ok_or(ModelError::Payload)?.0,
+        weights: parts.weights,
+        means: parts.means.concat(),
+        covariances: parts.blocks.concat(),
+        feature_names: feature_names.as_deref(),
+        training: parts.training.map(|training| TrainingV1 {
+            n_samples: training.n_samples,
+            total_weight: training.total_weight,
+            log_likelihood: training.log_likelihood,
+            density_quantiles: training.density_quantiles,
+        }),
+    };
+    bincode::serde::encode_to_vec(&mixture, config::standard()).map_err(|_| ModelError::Payload)
+}
+
+/// Decodes a payload, all of it.
+pub(super) fn decode(payload: &[u8]) -> Result<Parts, ModelError> {
+    let config = config::standard().with_limit::<LIMIT>();
+    let decoded = bincode::serde::borrow_decode_from_slice::<MixtureV1<'_>, _>(payload, config);
+    let (mixture, used) = decoded.map_err(|_| ModelError::Payload)?;
+    let form = FORMS.iter().find(|(number, _)| *number == mixture.form);
+    let &(_, form) = form.ok_or(ModelError::Payload)?;
+    if used != payload.len() {
+        return Err(ModelError::Payload);
+    }
+
+    let n_components = mixture.weights.len();
+    if n_components == 0 {
+        return Err(ModelError::Invalid(gmm_core::Error::NoComponents));
+    }
+    let n_features = mixture.means.len() / n_components;
+    let n_means = n_components * n_features;
+    if n_features == 0 || n_means != mixture.means.len() {
+        return Err(ModelError::Shape {
+            parameter: "means",
+            found: mixture.means.len(),
+            expected: n_means.max(n_components),
+        });
+    }
+    let covariances = |expected| ModelError::Shape {
+        parameter: "covariances",
+        found: mixture.covariances.len(),
+        expected,
+    };
+    // No form has more numbers than K D^2; where that overflows, no form is meant.
+    if n_features.checked_mul(n_means).is_none() {
+        return Err(covariances(usize::MAX));
+    }
+    let block_len = form.block_len(n_features);
+    let expected = form.n_blocks(n_components) * block_len;
+    if mixture.covariances.len() != expected {
+        return Err(covariances(expected));
+    }
+    // Counted before they are taken apart: a short file of nothing but NUL characters has very many names.
+    let n_names = mixture.feature_names.map(|names| names.split('\0').count());
+    if let Some(found) = n_names.filter(|&n_names| n_names != n_features) {
+        return Err(ModelError::FeatureNames {
+            found,
+            expected: n_features,
+        });
+    }
+    let rows = |numbers: &[f64], len| numbers.chunks_exact(len).map(<[f64]>::to_vec).collect();
+    Ok(Parts {
+        form,
+        means: rows(&mixture.means, n_features),
+        blocks: rows(&mixture.covariances, block_len),
+        weights: mixture.weights,
+        feature_names: mixture
+            .feature_names
+            .map(|names| names.split('\0').map(str::to_owned).collect()),
+        training: mixture.training.map(|training| TrainingParts {
+            n_samples: training.n_samples,
+            total_weight: training.total_weight,
+            log_likelihood: training.log_likelihood,
+            density_quantiles: training.density_quantiles,
+        }),
+    })
+}

@@ -1,0 +1,188 @@
+//! Reading CSV.
+
+use std::io::Read;
+
+use csv::ByteRecord;
+use gmm_core::faer::Mat;
+
+use super::columns::HeaderNames;
+use super::detect::{self, Layout};
+use super::error::{Cell, TableError};
+use super::number::{self, Reading};
+use super::options::{CsvOptions, Decisions, Missing};
+use super::records::Records;
+use super::roles::Roles;
+use super::text::CleanText;
+use super::{Ids, Table, default_name};
+
+/// Reads a table of comma- (or otherwise) separated values.
+///
+/// Cells may be quoted; line ends may be `\n`, `\r\n` or `\r`; blank lines and a byte-order mark are skipped. Numbers
+/// are written as Rust, C or Python would (`1`, `-1.5`, `2e-3`), whatever the locale, or with a decimal comma. The
+/// file is read as a stream: memory holds the numbers, not the text.
+///
+/// ```
+/// use gmm_io::table::{CsvOptions, read_csv};
+///
+/// let text = "height;weight\n1,80;75\n1,65;62,5\n";
+/// let table = read_csv(text.as_bytes(), &CsvOptions::default())?;
+/// assert_eq!(table.names, ["height", "weight"]);
+/// assert_eq!(table.values[(1, 1)], 62.5);
+/// assert_eq!(table.decisions.to_string(), "header, separator: semicolon, decimal commas");
+/// # Ok::<(), gmm_io::table::TableError>(())
+/// ```
+///
+/// # Errors
+/// [`TableError`] names the line, the column and the remedy.
+pub fn read_csv(reader: impl Read, options: &CsvOptions) -> Result<Table, TableError> {
+    options.check()?;
+    let mut text = CleanText::new(reader);
+    let head = detect::read_head(&mut text)?;
+    let layout = detect::layout(&head, options)?;
+    let mut records = Records::new(head.chain(text), layout.separator);
+
+    let Some((line, first)) = records.next()? else {
+        return Err(TableError::Empty);
+    };
+    let names = column_names(line, first, layout.header)?;
+    let header = HeaderNames {
+        names: &names,
+        present: layout.header,
+    };
+    let roles = Roles::resolve(options, &header, &layout.text_columns)?;
+    let mut rows = Rows::new(&header, &roles, &layout, options.missing);
+    if !layout.header {
+        rows.push(line, first)?;
+    }
+    while let Some((line, record)) = records.next()? {
+        rows.push(line, record)?;
+    }
+    rows.finish()
+}
+
+/// The names in a header, made up where a cell is empty or there is no header.
+fn column_names(line: u64, first: &ByteRecord, header: bool) -> Result<Vec<String>, TableError> {
+    let name = |(index, cell): (usize, &[u8])| match cell.trim_ascii() {
+        [] => Ok(default_name(index)),
+        _ if !header => Ok(default_name(index)),
+        cell => utf8(line, index, cell),
+    };
+    first.iter().enumerate().map(name).collect()
+}
+
+fn utf8(line: u64, index: usize, cell: &[u8]) -> Result<String, TableError> {
+    let text = std::str::from_utf8(cell).map_err(|_| TableError::InvalidUtf8 {
+        line,
+        column: index + 1,
+    })?;
+    Ok(text.to_owned())
+}
+
+/// The rows read so far.
+struct Rows<'a> {
+    header: &'a HeaderNames<'a>,
+    roles: &'a Roles,
+    layout: &'a Layout,
+    missing: Missing,
+    /// The features and, behind them, the weights: where each stands in the file, and its numbers.
+    columns: Vec<(usize, Vec<f64>)>,
+    ids: Vec<String>,
+    skipped: Vec<u64>,
+    /// The numbers of one row, which is kept or skipped as a whole.
+    row: Vec<f64>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(
+        header: &'a HeaderNames<'a>,
+        roles: &'a Roles,
+        layout: &'a Layout,
+        missing: Missing,
+    ) -> Self {
+        let indices = roles.features.iter().copied().chain(roles.weights);
+        Self {
+            header,
+            roles,
+            layout,
+            missing,
+            columns: indices.map(|index| (index, Vec::new())).collect(),
+            ids: Vec::new(),
+            skipped: Vec::new(),
+            row: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, line: u64, record: &ByteRecord) -> Result<(), TableError> {
+        let expected = self.header.names.len();
+        if record.len() != expected {
+            return Err(TableError::Ragged {
+                line,
+                found: record.len(),
+                expected,
+            });
+        }
+        self.row.clear();
+        let mut has_gap = false;
+        for &(index, _) in &self.columns {
+            match number::read(&record[index], self.layout.decimal_comma) {
+                Reading::Number(value) => self.row.push(value),
+                Reading::Missing if self.missing == Missing::SkipRows => has_gap = true,
+                reading => return Err(self.bad_cell(line, index, &record[index], reading)),
+            }
+        }
+        if has_gap {
+            self.skipped.push(line);
+            return Ok(());
+        }
+        if let Some(index) = self.roles.id {
+            self.ids
+                .push(utf8(line, index, record[index].trim_ascii())?);
+        }
+        for ((_, values), &value) in self.columns.iter_mut().zip(&self.row) {
+            values.push(value);
+        }
+        Ok(())
+    }
+
+    fn bad_cell(&self, line: u64, index: usize, bytes: &[u8], reading: Reading) -> TableError {
+        let cell = Box::new(Cell::new(line, self.header.id(index), bytes));
+        match reading {
+            Reading::Missing => TableError::Missing(cell),
+            Reading::Overflow => TableError::Overflow(cell),
+            Reading::Infinite => TableError::Infinite(cell),
+            _ if !self.layout.decimal_comma && number::needs_decimal_comma(bytes) => {
+                TableError::DecimalComma(cell)
+            }
+            _ => TableError::NotANumber(cell),
+        }
+    }
+
+    fn finish(mut self) -> Result<Table, TableError> {
+        let n_rows = self.columns.first().map_or(0, |(_, values)| values.len());
+        if n_rows == 0 {
+            return Err(match self.skipped.len() {
+                0 => TableError::NoRows,
+                skipped => TableError::AllSkipped { skipped },
+            });
+        }
+        let weights = self.roles.weights.and_then(|_| self.columns.pop());
+        let name = |&index: &usize| self.header.names[index].clone();
+        let ids = self.roles.id.map(|index| Ids {
+            name: name(&index),
+            values: self.ids,
+        });
+        Ok(Table {
+            names: self.roles.features.iter().map(name).collect(),
+            values: Mat::from_fn(n_rows, self.columns.len(), |i, j| self.columns[j].1[i]),
+            ids,
+            weights: weights.map(|(_, values)| values),
+            decisions: Decisions {
+                header: self.layout.header,
+                separator: Some(self.layout.separator),
+                decimal_comma: self.layout.decimal_comma,
+                text_columns: self.roles.text.iter().map(name).collect(),
+                skipped: self.skipped,
+            },
+        })
+    }
+}

@@ -1,0 +1,253 @@
+//! Finding out how a CSV file is written, from its first lines.
+
+use std::io::Read;
+
+use csv::ByteRecord;
+
+use super::error::TableError;
+use super::number::{self, Reading};
+use super::options::{CsvOptions, Decimal, Header, Separator};
+use super::records::{Records, from_io};
+use super::text::count_lines;
+
+/// The first lines of a text: this many bytes at least...
+const HEAD_LEN: usize = 1 << 16;
+
+/// ...and this many lines, so that wide tables show more than their header.
+const HEAD_LINES: u64 = 100;
+
+/// What is tried for a separator; of equally good ones the first.
+const SEPARATORS: [Separator; 5] = [
+    Separator::Is(b','),
+    Separator::Is(b';'),
+    Separator::Is(b'\t'),
+    Separator::Is(b'|'),
+    Separator::Spaces,
+];
+
+/// How a CSV file is written.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) separator: Separator,
+    pub(super) decimal_comma: bool,
+    pub(super) header: bool,
+    /// For each column whether its first cells are text without a single number.
+    pub(super) text_columns: Vec<bool>,
+}
+
+/// Reads the first lines of a text; all of it if it is short.
+pub(super) fn read_head(text: &mut impl Read) -> Result<Vec<u8>, TableError> {
+    let mut head = Vec::new();
+    let mut n_lines = 0;
+    loop {
+        let known = head.len();
+        let n_read = text
+            .by_ref()
+            .take(HEAD_LEN as u64)
+            .read_to_end(&mut head)
+            .map_err(from_io)?;
+        n_lines += count_lines(&head[known..]);
+        if n_read < HEAD_LEN || n_lines >= HEAD_LINES {
+            return Ok(head);
+        }
+    }
+}
+
+/// Finds out what the options leave open.
+pub(super) fn layout(head: &[u8], options: &CsvOptions) -> Result<Layout, TableError> {
+    // The head may end within a line, the whole text can't.
+    let n_whole = head
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |i| i + 1);
+    let head = &head[..n_whole];
+    let (separator, sample) = match options.separator {
+        Separator::Detect => best_separator(head, options.decimal),
+        known => (known, Sample::new(head, known)),
+    };
+    let decimal_comma = match options.decimal {
+        Decimal::Point => false,
+        Decimal::Comma => true,
+        Decimal::Detect => separator != Separator::Is(b',') && sample.has_decimal_commas(),
+    };
+    let header = match options.header {
+        Header::Present => true,
+        Header::Absent => false,
+        Header::Detect => sample.has_header(options, decimal_comma)?,
+    };
+    let data = sample.rows.get(usize::from(header)..).unwrap_or_default();
+    let text_columns = (0..sample.n_columns())
+        .map(|column| Kinds::of(data, column, decimal_comma).is_text())
+        .collect();
+    Ok(Layout {
+        separator,
+        decimal_comma,
+        header,
+        text_columns,
+    })
+}
+
+fn best_separator(head: &[u8], decimal: Decimal) -> (Separator, Sample) {
+    let fallback = match decimal {
+        Decimal::Comma => Separator::Is(b';'),
+        _ => Separator::Is(b','),
+    };
+    let mut best = (fallback, Sample::new(head, fallback));
+    let mut best_fitness = (0.0, 0);
+    for separator in SEPARATORS {
+        if separator == Separator::Is(b',') && decimal == Decimal::Comma {
+            continue;
+        }
+        let sample = Sample::new(head, separator);
+        let fitness = sample.fitness(separator, decimal);
+        if fitness > best_fitness {
+            best_fitness = fitness;
+            best = (separator, sample);
+        }
+    }
+    best
+}
+
+/// The records of the first lines, under one separator.
+struct Sample {
+    first_line: u64,
+    rows: Vec<ByteRecord>,
+}
+
+impl Sample {
+    fn new(head: &[u8], separator: Separator) -> Self {
+        let mut first_line = 1;
+        let mut rows = Vec::new();
+        let mut records = Records::new(head, separator);
+        loop {
+            match records.next() {
+                Ok(Some((line, record))) => {
+                    if rows.is_empty() {
+                        first_line = line;
+                    }
+                    rows.push(record.clone());
+                }
+                Ok(None) => break,
+                // A quote is open where the head ends, or is misplaced, which the reading itself will report.
+                Err(_) => break,
+            }
+        }
+        Self { first_line, rows }
+    }
+
+    fn n_columns(&self) -> usize {
+        self.rows.first().map_or(0, ByteRecord::len)
+    }
+
+    /// The rows that are data whatever the first row is.
+    fn below_first(&self) -> &[ByteRecord] {
+        self.rows.get(1..).unwrap_or_default()
+    }
+
+    /// How well a separator fits: the number of rows that it splits into as many cells as the first one, each
+    /// counted by its share of numbers; among equals the plain number of such rows.
+    ///
+    /// The share keeps `1,5;2,5` from being split at its commas, and a space within a name from ruling the table.
+    fn fitness(&self, separator: Separator, decimal: Decimal) -> (f64, usize) {
+        let n_columns = self.n_columns();
+        if n_columns < 2 {
+            return (0.0, 0);
+        }
+        let comma_allowed = separator != Separator::Is(b',') && decimal != Decimal::Point;
+        let is_number = |cell: &[u8]| {
+            let as_point = decimal != Decimal::Comma && !is_text(cell, false);
+            as_point || (comma_allowed && !is_text(cell, true))
+        };
+        let share = |row: &ByteRecord| {
+            row.iter().filter(|cell| is_number(cell)).count() as f64 / n_columns as f64
+        };
+        let data = match self.below_first() {
+            [] => &self.rows[..],
+            below => below,
+        };
+        let same = data.iter().filter(|row| row.len() == n_columns);
+        (same.clone().map(share).sum(), same.count())
+    }
+
+    /// Whether some cells are numbers only with a decimal comma, and none only with a point.
+    fn has_decimal_commas(&self) -> bool {
+        let mut cells = self.rows.iter().flatten();
+        let needs_point = |cell: &[u8]| is_number(cell, false) && !is_number(cell, true);
+        cells.clone().any(number::needs_decimal_comma) && !cells.any(needs_point)
+    }
+
+    fn has_header(&self, options: &CsvOptions, decimal_comma: bool) -> Result<bool, TableError> {
+        let Some(first) = self.rows.first() else {
+            return Ok(false);
+        };
+        let mut names = options.names().peekable();
+        if names.peek().is_some()
+            && names.all(|name| {
+                first
+                    .iter()
+                    .any(|cell| cell.trim_ascii() == name.as_bytes())
+            })
+        {
+            return Ok(true);
+        }
+        let below = self.below_first();
+        // The first cell says something about a column only where numbers stand below it. A table of one line, or
+        // without any column of numbers, is judged by the line alone.
+        let columns_of_numbers: Vec<usize> = (0..first.len())
+            .filter(|&column| Kinds::of(below, column, decimal_comma).numbers)
+            .collect();
+        let alone = columns_of_numbers.is_empty();
+        let (mut numbers, mut words) = (false, false);
+        for (column, cell) in first.iter().enumerate() {
+            if !alone && !columns_of_numbers.contains(&column) {
+                continue;
+            }
+            match number::read(cell, decimal_comma) {
+                Reading::Missing => {}
+                Reading::Text => words = true,
+                _ => numbers = true,
+            }
+        }
+        match (words, numbers) {
+            (true, true) if !alone => Err(TableError::HeaderUnclear {
+                line: self.first_line,
+            }),
+            (words, numbers) => Ok(words && !numbers),
+        }
+    }
+}
+
+/// What the cells of a column read as.
+struct Kinds {
+    numbers: bool,
+    words: bool,
+}
+
+impl Kinds {
+    fn of(rows: &[ByteRecord], column: usize, decimal_comma: bool) -> Self {
+        let mut kinds = Self {
+            numbers: false,
+            words: false,
+        };
+        for cell in rows.iter().filter_map(|row| row.get(column)) {
+            match number::read(cell, decimal_comma) {
+                Reading::Missing => {}
+                Reading::Text => kinds.words = true,
+                Reading::Number(_) | Reading::Overflow | Reading::Infinite => kinds.numbers = true,
+            }
+        }
+        kinds
+    }
+
+    fn is_text(&self) -> bool {
+        self.words && !self.numbers
+    }
+}
+
+fn is_text(cell: &[u8], decimal_comma: bool) -> bool {
+    matches!(number::read(cell, decimal_comma), Reading::Text)
+}
+
+fn is_number(cell: &[u8], decimal_comma: bool) -> bool {
+    matches!(number::read(cell, decimal_comma), Reading::Number(_))
+}

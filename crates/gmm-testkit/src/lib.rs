@@ -1,0 +1,44 @@
+//! What the tests of the gmm crates share: textbook references, oracles, generators, strategies, faults.
+//!
+//! # Is this crate for me?
+//! Only as a dev-dependency of the crates of this workspace. It is not published, it panics where a test can't go on, and
+//! it depends on no gmm crate: a reference that shared code with what it checks would share its bugs.
+//!
+//! # What is where
+//! * [`naive`]: the slow textbook twin of densities, the E-step, the M-step and the kernels: loops over rows in plain f64,
+//!   one formula per function, nothing blocked, nothing in parallel.
+//! * [`oracle`]: reference values that other programs computed (2400-bit arithmetic, mclust) and the rule for passing.
+//! * [`data`]: seeded data sets with known truth, and the shapes that break fits.
+//! * [`strategies`]: for proptest: tables, positive-definite matrices, weights, permutations, block splits, odd values.
+//! * [`faults`]: a writer that fails when told to.
+//!
+//! Tables are rows (`&[Vec<f64>]`), matrices are rows too; [`rows`] and [`matrix`] convert from and to faer. A covariance
+//! matrix is dense whatever its form; [`naive::Mixture::blocks`] gives the parameters as the form stores them.
+
+pub mod data;
+pub mod faults;
+pub mod naive;
+pub mod oracle;
+pub mod strategies;
+
+use faer::{Mat, MatRef};
+
+/// The rows of a matrix.
+pub fn rows(matrix: MatRef<'_, f64>) -> Vec<Vec<f64>> {
+    (0..matrix.nrows())
+        .map(|i| (0..matrix.ncols()).map(|j| matrix[(i, j)]).collect())
+        .collect()
+}
+
+/// The matrix of some rows; no rows are a matrix of 0 x 0.
+///
+/// # Panics
+/// If the rows differ in length.
+pub fn matrix(rows: &[Vec<f64>]) -> Mat<f64> {
+    let n_columns = rows.first().map_or(0, Vec::len);
+    assert!(
+        rows.iter().all(|row| row.len() == n_columns),
+        "rows of a table must have the same length"
+    );
+    Mat::from_fn(rows.len(), n_columns, |i, j| rows[i][j])
+}
