@@ -1,6 +1,6 @@
 //! The target `merge`: the statistics of parts of the data add up to those of the whole.
 
-use gmm_core::faer::MatRef;
+use gmm_core::faer::{Mat, MatRef};
 use gmm_core::{GaussianMixture, Samples};
 use gmm_em::{Regularization, SufficientStatistics};
 
@@ -45,11 +45,16 @@ pub fn merge(data: &[u8]) -> Outcome {
         );
         return Outcome::Refused;
     }
+    // Statistics are kept relative to the means of a model; parts may come from elsewhere and be relative to others.
+    let moves: Vec<f64> = (0..model.means().nrows() * model.n_features())
+        .map(|_| bytes.tame())
+        .collect();
+    let elsewhere = moved(&model, &moves);
     let mut merged = SufficientStatistics::zeros(&model);
     let mut start = 0;
     while start < n_samples {
         let len = bytes.count(1, 12).min(n_samples - start);
-        let mut part = SufficientStatistics::zeros(&model);
+        let mut part = SufficientStatistics::zeros(bytes.pick([&model, &elsewhere]));
         part.observe(&model, rows(start, len))
             .expect("what is fine as a whole is fine in parts");
         if bytes.byte().is_multiple_of(2) {
@@ -64,8 +69,17 @@ pub fn merge(data: &[u8]) -> Outcome {
         start += len;
     }
     totals(&model, &whole, &merged, n_samples);
-    maximized(&model, x, &whole, &merged);
+    maximized([&model, &elsewhere], x, &whole, &merged);
     Outcome::Checked
+}
+
+/// The same mixture with other means.
+fn moved(model: &GaussianMixture, moves: &[f64]) -> GaussianMixture {
+    let (k, d) = (model.n_components(), model.n_features());
+    let means = Mat::from_fn(k, d, |c, j| model.means()[(c, j)] + moves[c * d + j]);
+    // Means at the end of the range have nowhere to go.
+    GaussianMixture::new(model.weights().to_vec(), means, model.covariances().clone())
+        .unwrap_or_else(|_| model.clone())
 }
 
 fn totals(
@@ -109,22 +123,21 @@ fn totals(
 /// Compares what both make of the M-step. A ridge as large as the data keeps every covariance well away from
 /// singularity, so that rounding can't decide between a mixture and an error.
 fn maximized(
-    model: &GaussianMixture,
+    models: [&GaussianMixture; 2],
     x: MatRef<'_, f64>,
     whole: &SufficientStatistics,
     merged: &SufficientStatistics,
 ) {
-    let (k, d) = (model.n_components(), model.n_features());
+    let (k, d) = (whole.n_components(), whole.n_features());
     // How far the rows are from the means that the statistics are relative to: the unit of all rounding errors.
-    let reach: Vec<f64> = (0..d)
-        .map(|j| {
-            let distances = x
-                .col(j)
-                .iter()
-                .flat_map(|cell| (0..k).map(move |c| (cell - model.means()[(c, j)]).abs()));
-            distances.fold(0.0, f64::max)
-        })
-        .collect();
+    let farthest = |j: usize| {
+        let means = models
+            .iter()
+            .flat_map(|model| (0..k).map(move |c| model.means()[(c, j)]));
+        let distances = means.flat_map(|mean| x.col(j).iter().map(move |cell| (cell - mean).abs()));
+        distances.fold(0.0, f64::max)
+    };
+    let reach: Vec<f64> = (0..d).map(farthest).collect();
     let largest = reach.iter().copied().fold(0.0, f64::max);
     // Squares of the reach must neither overflow nor vanish, and no component may be as good as empty.
     let is_tame = (1e-100..1e100).contains(&largest)
@@ -152,7 +165,7 @@ fn maximized(
     for c in 0..k {
         for (i, unit) in reach.iter().enumerate() {
             let (a, b) = (whole.means()[(c, i)], merged.means()[(c, i)]);
-            // The shift is added at the end, which rounds once more at the size of the mean.
+            // A mean is added at the end, which rounds once more at its size.
             let bound = relative * unit + 2.0 * f64::EPSILON * a.abs();
             assert!(
                 (a - b).abs() <= bound,

@@ -122,12 +122,10 @@ pub(crate) fn check() -> Outcome {
         "tidy: {} sources, {failures} failures, {notes} notes",
         sources.len()
     );
-    if failures == 0 {
-        Ok(())
-    } else {
-        Err(format!(
-            "{failures} rules of the repository are broken, listed above"
-        ))
+    match failures {
+        0 => Ok(()),
+        1 => Err("tidy found one failure, shown above".to_owned()),
+        _ => Err(format!("tidy found {failures} failures, listed above")),
     }
 }
 

@@ -84,8 +84,8 @@ pub(crate) fn fit(error: &gmm_em::Error, data: &Data) -> String {
         Error::Collapsed {
             iteration, pivot, ..
         } => format!(
-            "a component lost its variance in {} at iteration {iteration}; ask for fewer components (-k), \
-             a simpler form (--covariance diag) or --regularization floor",
+            "a component lost its variance in {} at iteration {iteration}; use --regularization floor, \
+             a simpler form (--covariance diag) or fewer components (-k)",
             data.feature(*pivot)
         ),
         Error::Empty { iteration, .. } => format!(
@@ -122,7 +122,10 @@ pub(crate) fn core(error: &gmm_core::Error, data: &Data) -> String {
             data.feature(*pivot),
             data.feature_option(*pivot)
         ),
-        Error::Range { feature, .. } => format!(
+        Error::Range { feature, .. }
+        | Error::CovarianceEntry {
+            column: feature, ..
+        } => format!(
             "the variance of {} leaves the range of 64-bit numbers; rescale that column",
             data.feature(*feature)
         ),

@@ -3,7 +3,7 @@
 //! Groups are numbered from 1. A number that JSON can't write (an infinite criterion or log-density) is `null`.
 
 use gmm_core::GaussianMixture;
-use gmm_em::Stop;
+use gmm_em::{Event, Stop};
 use gmm_io::ModelFile;
 use gmm_select::{Criterion, Scores, Selection, Starts};
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub(crate) struct FitAccount {
     icl_entropy: f64,
     icl_classification: f64,
     groups_at_floor: usize,
-    events: Vec<String>,
+    events: Vec<EventAccount>,
 }
 
 impl FitAccount {
@@ -93,7 +93,41 @@ impl FitAccount {
             icl_entropy: Criterion::IclEntropy.value(scores),
             icl_classification: Criterion::IclClassification.value(scores),
             groups_at_floor: report.n_singular,
-            events: report.events.iter().map(ToString::to_string).collect(),
+            events: report.events.iter().map(EventAccount::from).collect(),
+        }
+    }
+}
+
+/// A repair. Components are not numbered: a fit numbers them before it sorts them into groups.
+#[derive(Serialize)]
+struct EventAccount {
+    event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iteration: Option<usize>,
+    /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nats: Option<f64>,
+}
+
+impl From<&Event> for EventAccount {
+    fn from(event: &Event) -> Self {
+        let (name, iteration, row, nats) = match event {
+            Event::Floored { iteration, .. } => ("floored", Some(*iteration), None, None),
+            Event::Dropped { iteration, .. } => ("dropped", Some(*iteration), None, None),
+            Event::Reseeded { iteration, row, .. } => {
+                ("reseeded", Some(*iteration), Some(row + 1), None)
+            }
+            Event::FewDistinctRows { .. } => ("few-distinct-rows", None, None, None),
+            Event::Fell { iteration, by } => ("fell", Some(*iteration), None, Some(*by)),
+            _ => ("other", None, None, None),
+        };
+        Self {
+            event: name,
+            iteration,
+            row,
+            nats,
         }
     }
 }

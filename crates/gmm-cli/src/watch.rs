@@ -81,7 +81,7 @@ impl Progress {
         let bar =
             ProgressBar::with_draw_target(n_steps.map(|n| n as u64), ProgressDrawTarget::hidden());
         let template = match n_steps {
-            Some(_) => "{bar:30} {pos}/{len}  {msg}",
+            Some(_) => "{bar:30} {pos} of {len} candidates, {msg}",
             None => "{spinner} {msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {

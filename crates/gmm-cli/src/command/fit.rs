@@ -43,6 +43,10 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     let starts = starts.map_err(|error| refuse(explain::selection(&error, &data)))?;
     let scores = Scores::new(starts.best().model(), data.samples())
         .map_err(|error| refuse(explain::core(&error, &data)))?;
+    let mut notes = notes::of_fit(&starts, scores.n_free_parameters, &data);
+    if interrupt.was_asked() {
+        notes.insert(0, "interrupted: this is the best so far".to_owned());
+    }
     Account {
         command: "fit",
         data: &data,
@@ -52,7 +56,7 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
         verdict: None,
         table: None,
         selection: None,
-        notes: notes::of_fit(&starts, scores.n_free_parameters, &data),
+        notes,
     }
     .finish(args.out.as_deref(), &interrupt, console)
 }

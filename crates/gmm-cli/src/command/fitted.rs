@@ -56,10 +56,6 @@ impl Account<'_> {
                 );
             }
         }
-        if interrupt.was_asked() {
-            self.notes
-                .insert(0, "interrupted: this is the best so far".to_owned());
-        }
         if console.is_json() {
             output::json(None, &self.json(&assignment, &file, out)?)?;
         } else {

@@ -1,6 +1,6 @@
 //! `gmm select`: the number of components and the covariance form that a criterion likes best.
 
-use gmm_em::Regularization;
+use gmm_em::{Regularization, Stop};
 use gmm_select::{Criterion, Fitted, Search, SearchProgress, Selection};
 
 use super::Outcome;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
                     n_components,
                     covariance,
                     ..
-                } => progress.say(|| format!("{n_components} {covariance}")),
+                } => progress.say(|| format!("now {n_components} {covariance}")),
                 SearchProgress::Done { .. } => progress.step(),
                 _ => {}
             }
@@ -50,7 +50,14 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
     let selection = selection.map_err(|error| refuse(explain::selection(&error, &data)))?;
 
     let best = selection.best_fitted();
-    let runner_up = RunnerUp::of(&selection);
+    let mut notes = notes::of_selection(&selection, &data);
+    // Who came second says nothing where some were not allowed to finish.
+    let runner_up = if interrupt.was_asked() {
+        notes.insert(0, interrupted(&selection));
+        None
+    } else {
+        RunnerUp::of(&selection)
+    };
     Account {
         command: "select",
         data: &data,
@@ -69,7 +76,7 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
             runner_up.as_ref().map(RunnerUp::account),
             &data,
         )),
-        notes: notes::of_selection(&selection, &data),
+        notes,
     }
     .finish(args.out.as_deref(), &interrupt, console)
 }
@@ -80,6 +87,19 @@ fn table(selection: &Selection) -> String {
     let text = selection.to_string();
     let lines: Vec<&str> = text.lines().take_while(is_table).collect();
     lines.join("\n")
+}
+
+/// The note of a search that was stopped.
+fn interrupted(selection: &Selection) -> String {
+    let n_cut_short = selection
+        .ranked()
+        .filter_map(|candidate| candidate.fitted.as_ref().ok())
+        .filter(|fitted| fitted.starts.best().report().stop == Stop::Interrupted)
+        .count();
+    format!(
+        "interrupted: this is the best so far ({n_cut_short} of {} candidates were cut short)",
+        selection.candidates().len()
+    )
 }
 
 /// The second best of a search.

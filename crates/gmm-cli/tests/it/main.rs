@@ -1,1 +1,14 @@
-//! x
+//! The program from outside: what it prints, which files it leaves, and how it ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "helpers of tests stand beside them"
+)]
+
+mod common;
+mod ends;
+mod errors;
+mod fit;
+mod select;
+mod using;

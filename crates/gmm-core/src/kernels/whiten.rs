@@ -155,18 +155,54 @@ fn add_rows<S: Simd, const R: usize, const V: usize>(
 ) {
     let stride = BLOCK_ROWS / S::F64_LANES;
     let mut y = [[simd.splat_f64s(0.0); V]; R];
-    for (coefficients, z) in group.chunks_exact(R).zip(z.chunks(stride)) {
-        let z = &z[..V];
-        for (y, c) in y.iter_mut().zip(coefficients) {
-            let c = simd.splat_f64s(*c);
-            for (y, z) in y.iter_mut().zip(z) {
-                *y = simd.mul_add_f64s(c, *z, *y);
-            }
-        }
+    // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
+    let (rectangle, triangle) = group.split_at(group.len() - R * R);
+    let n_before = rectangle.len() / R;
+    for (coefficients, z) in rectangle.chunks_exact(R).zip(z.chunks(stride)) {
+        add_column::<S, R, V, 0>(simd, coefficients, &z[..V], &mut y);
+    }
+    let column = |b: usize| {
+        (
+            &triangle[b * R..(b + 1) * R],
+            &z[(n_before + b) * stride..][..V],
+        )
+    };
+    let (c, z0) = column(0);
+    add_column::<S, R, V, 0>(simd, c, z0, &mut y);
+    if R > 1 {
+        let (c, z1) = column(1);
+        add_column::<S, R, V, 1>(simd, c, z1, &mut y);
+    }
+    if R > 2 {
+        let (c, z2) = column(2);
+        add_column::<S, R, V, 2>(simd, c, z2, &mut y);
+    }
+    if R > 3 {
+        let (c, z3) = column(3);
+        add_column::<S, R, V, 3>(simd, c, z3, &mut y);
     }
     for y in y {
         for (sum, y) in sum.iter_mut().zip(y) {
             *sum = simd.mul_add_f64s(y, y, *sum);
+        }
+    }
+}
+
+/// Adds one column's contribution to the rows from number FIRST on.
+#[inline(always)]
+fn add_column<S: Simd, const R: usize, const V: usize, const FIRST: usize>(
+    simd: S,
+    coefficients: &[f64],
+    z: &[S::f64s],
+    y: &mut [[S::f64s; V]; R],
+) {
+    // Bounds known at compile time keep the sums in registers.
+    let coefficients = &coefficients[..R];
+    let z = &z[..V];
+    for a in FIRST..R {
+        let c = simd.splat_f64s(coefficients[a]);
+        for v in 0..V {
+            y[a][v] = simd.mul_add_f64s(c, z[v], y[a][v]);
         }
     }
 }

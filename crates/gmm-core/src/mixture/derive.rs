@@ -113,28 +113,36 @@ impl GaussianMixture {
 
     /// E\[x\] = Σₖ πₖ μₖ.
     pub fn mean(&self) -> Vec<f64> {
+        let about_first = self.mean_about_first();
         (0..self.n_features())
-            .map(|j| {
-                // About the first mean, so that a common offset costs no digits.
-                let base = self.means[(0, j)];
-                base + (0..self.n_components())
-                    .map(|k| self.weights[k] * (self.means[(k, j)] - base))
-                    .sum::<f64>()
-            })
+            .map(|j| self.means[(0, j)] + about_first[j])
             .collect()
     }
 
     /// Cov\[x\] = Σₖ πₖ (Σₖ + (μₖ - μ)(μₖ - μ)'), within plus between the components; D x D.
     pub fn covariance(&self) -> Mat<f64> {
-        let mean = self.mean();
+        let about_first = self.mean_about_first();
+        // μ itself is rounded at the size of the means: at an offset of 1e10 that is 1e-6, which μₖ - μ would inherit.
+        let centred = |k: usize, j: usize| (self.means[(k, j)] - self.means[(0, j)]) - about_first[j];
         Mat::from_fn(self.n_features(), self.n_features(), |i, j| {
             (0..self.n_components())
                 .map(|k| {
-                    let between = (self.means[(k, i)] - mean[i]) * (self.means[(k, j)] - mean[j]);
+                    let between = centred(k, i) * centred(k, j);
                     self.weights[k] * (self.covariances.entry(k, i, j) + between)
                 })
                 .sum()
         })
+    }
+
+    /// Σₖ πₖ (μₖ - μ₁): about the first mean, so that a common offset costs no digits.
+    fn mean_about_first(&self) -> Vec<f64> {
+        (0..self.n_features())
+            .map(|j| {
+                (0..self.n_components())
+                    .map(|k| self.weights[k] * (self.means[(k, j)] - self.means[(0, j)]))
+                    .sum()
+            })
+            .collect()
     }
 
     /// The same distribution with a matrix of its own for every component.

@@ -123,10 +123,11 @@ impl GaussianMixture {
     /// Finite as long as the squared distance to some component is (up to 1e154 standard deviations), -inf beyond.
     ///
     /// # Errors
-    /// [`Error::FeatureCount`], [`Error::NonFinite`], [`Error::SampleWeight`], [`Error::SampleWeightCount`].
+    /// [`Error::FeatureCount`], [`Error::NonFinite`], [`Error::SampleWeight`], [`Error::SampleWeightCount`],
+    /// [`Error::WeightOverflow`], [`Error::TooLarge`].
     pub fn log_density<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<f64>, Error> {
         let x = x.into();
-        let mut out = vec![0.0; x.n_samples()];
+        let mut out = self.output(x, 1, 0.0)?;
         self.log_density_into(x, &mut out)?;
         Ok(out)
     }
@@ -150,7 +151,7 @@ impl GaussianMixture {
     /// log πₖ + log N(xᵢ; μₖ, Σₖ) in nats, n_samples x n_components.
     ///
     /// # Errors
-    /// As [`GaussianMixture::log_density`], and [`Error::TooLarge`].
+    /// As [`GaussianMixture::log_density`].
     pub fn log_joint<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
         self.table(x.into(), |model, block, scratch| {
             model.log_joint_of_block(block, scratch);
@@ -169,7 +170,7 @@ impl GaussianMixture {
     /// rᵢₖ = P(component k | xᵢ), n_samples x n_components; rows sum to 1.
     ///
     /// # Errors
-    /// As [`GaussianMixture::log_density`], and [`Error::TooLarge`].
+    /// As [`GaussianMixture::log_density`].
     pub fn responsibilities<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
         self.table(x.into(), Self::responsibilities_of_block)
     }
@@ -206,7 +207,7 @@ impl GaussianMixture {
     /// As [`GaussianMixture::log_density`].
     pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<usize>, Error> {
         let x = x.into();
-        let mut out = vec![0usize; x.n_samples()];
+        let mut out = self.output(x, 1, 0usize)?;
         self.by_block(x, 1, &mut out, |model, block, scratch, out| {
             model.responsibilities_of_block(block, scratch);
             for (i, label) in out.iter_mut().enumerate() {
@@ -223,7 +224,7 @@ impl GaussianMixture {
     /// Under component k they follow the χ² distribution with n_features degrees of freedom.
     ///
     /// # Errors
-    /// As [`GaussianMixture::log_density`], and [`Error::TooLarge`].
+    /// As [`GaussianMixture::log_density`].
     pub fn mahalanobis_squared<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
         self.table(x.into(), |model, block, scratch| {
             for k in 0..model.n_components() {
@@ -285,16 +286,7 @@ impl GaussianMixture {
         evaluate: impl Fn(&Self, &Block, &mut Scratch) + Sync,
     ) -> Result<Vec<f64>, Error> {
         let n = self.n_components();
-        let mut out = Vec::new();
-        let too_large = Error::TooLarge {
-            rows: x.n_samples(),
-            columns: n,
-        };
-        let Some(size) = x.n_samples().checked_mul(n) else {
-            return Err(too_large);
-        };
-        out.try_reserve_exact(size).map_err(|_| too_large)?;
-        out.resize(size, 0.0);
+        let mut out = self.output(x, n, 0.0)?;
         self.by_block(x, n, &mut out, |model, block, scratch, out| {
             evaluate(model, block, scratch);
             for (i, row) in out.chunks_exact_mut(n).enumerate() {
@@ -303,6 +295,22 @@ impl GaussianMixture {
                 }
             }
         })?;
+        Ok(out)
+    }
+
+    /// Room for `width` values per row. The shape is checked first: a table without columns may claim any number of rows.
+    fn output<T: Clone>(&self, x: Samples<'_>, width: usize, value: T) -> Result<Vec<T>, Error> {
+        x.check_shape(self.n_features())?;
+        let too_large = Error::TooLarge {
+            rows: x.n_samples(),
+            columns: width,
+        };
+        let Some(size) = x.n_samples().checked_mul(width) else {
+            return Err(too_large);
+        };
+        let mut out = Vec::new();
+        out.try_reserve_exact(size).map_err(|_| too_large)?;
+        out.resize(size, value);
         Ok(out)
     }
 

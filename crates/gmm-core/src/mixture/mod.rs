@@ -192,7 +192,9 @@ impl GaussianMixture {
             return Err(Error::NoComponents);
         }
         // A permutation keeps the weights' bits: sums of the same numbers in another order differ by rounding only.
-        let divisor = if (sum - 1.0).abs() <= WEIGHT_SUM_TOLERANCE {
+        let total: f64 = self.weights.iter().sum();
+        let rounding = self.n_components() as f64 * f64::EPSILON;
+        let divisor = if (sum - total).abs() <= rounding {
             1.0
         } else {
             sum

@@ -34,32 +34,33 @@ impl Inputs {
     }
 }
 
+/// The mixture with the weight 1/K for all: log N(x; μₖ, Σₖ) is its log-joint density without that weight. From the case's own
+/// weights it could not be had: 0 gives -inf - -inf, and 1e-300 costs the digits of a logarithm of 690.
+fn with_equal_weights(model: &GaussianMixture) -> GaussianMixture {
+    let k = model.n_components();
+    let weights = vec![1.0 / k as f64; k];
+    GaussianMixture::new(
+        weights,
+        model.means().to_owned(),
+        model.covariances().clone(),
+    )
+    .unwrap()
+}
+
 fn compute(model: &GaussianMixture, x: Samples<'_>) -> Computed {
+    let equal = with_equal_weights(model);
+    let log_weight = equal.weights()[0].ln();
     let log_joint = rows(&model.log_joint(x).unwrap());
     let log_density = model.log_density(x).unwrap();
     let log_likelihood = model.log_likelihood(x).unwrap();
     let n = x.total_weight().unwrap();
     let p = model.n_free_parameters() as f64;
-    let without_weight = |row: &Vec<f64>| {
-        row.iter()
-            .zip(model.weights())
-            .map(|(j, w)| j - w.ln())
-            .collect()
-    };
-    let without_density = |(row, density): (&Vec<f64>, &f64)| {
-        row.iter()
-            .map(|joint| joint - density)
-            .collect::<Vec<f64>>()
-    };
+    let minus = |row: &[f64], value: f64| row.iter().map(|v| v - value).collect::<Vec<f64>>();
+    let log_gauss = rows(&equal.log_joint(x).unwrap());
+    let pairs = log_joint.iter().zip(&log_density);
     Computed {
-        log_gauss: Some(log_joint.iter().map(without_weight).collect()),
-        log_responsibilities: Some(
-            log_joint
-                .iter()
-                .zip(&log_density)
-                .map(without_density)
-                .collect(),
-        ),
+        log_gauss: Some(log_gauss.iter().map(|row| minus(row, log_weight)).collect()),
+        log_responsibilities: Some(pairs.map(|(row, density)| minus(row, *density)).collect()),
         log_density: Some(log_density),
         responsibilities: Some(rows(&model.responsibilities(x).unwrap())),
         log_likelihood: Some(log_likelihood),
@@ -69,9 +70,19 @@ fn compute(model: &GaussianMixture, x: Samples<'_>) -> Computed {
     }
 }
 
-/// What a difference of our outputs cannot give, though the outputs themselves are right, each with its reason.
-fn excepted(_id: &str, _output: &str) -> Option<&'static str> {
-    None
+/// What the rule cannot ask, with the tolerance that takes its place.
+///
+/// At a scale of 1e±150 log-densities are about 690 D nats. log rₖ is the difference of two such numbers here, each of which is
+/// rounded: ε times their size is lost. The responsibilities themselves pass the rule.
+fn exception(case: &Case, output: &str) -> Option<f64> {
+    let largest = |v: &[f64]| v.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let is_large = case.family.starts_with("scale1e");
+    (is_large && output == "log_resp").then(|| {
+        let joint = case.expected.log_gauss.iter().flatten();
+        f64::EPSILON
+            * (joint.fold(0.0, |m: f64, row| m.max(largest(row)))
+                + largest(&case.expected.log_density))
+    })
 }
 
 #[test]
@@ -83,27 +94,26 @@ fn every_case_passes() {
     assert_eq!(cases.len(), 76);
     let mut worst: BTreeMap<&str, (f64, String)> = BTreeMap::new();
     let mut failed = Vec::new();
-    let mut n_scores = 0;
+    let (mut n_scores, mut n_exceptions) = (0, 0);
     for case in &cases {
         let model = mixture_of(&case.mixture());
         let inputs = Inputs::new(case);
         let x = inputs.samples(case);
         assert_eq!(model.n_free_parameters(), case.expected.n_parameters);
-        let computed = compute(&model, x);
-        let labels = model.predict(x).unwrap();
-        if labels != case.expected.labels {
-            failed.push(format!(
-                "{}: labels {labels:?}, expected {:?}",
-                case.id, case.expected.labels
-            ));
-        }
-        for score in case.scores(&computed) {
+        assert_eq!(
+            model.predict(x).unwrap(),
+            case.expected.labels,
+            "{}",
+            case.id
+        );
+        for score in case.scores(&compute(&model, x)) {
             n_scores += 1;
-            if score.error.is_infinite() {
-                failed.push(format!("{score}, strict {}", score.is_strict));
-            }
+            // Cases with a note need only give numbers, but ours pass all the same.
             if !score.passes_widened() {
-                failed.push(format!("{score} [{:.2e}], strict {}", score.tolerance_widened, score.is_strict));
+                match exception(case, score.output) {
+                    Some(tolerance) if score.error <= tolerance => n_exceptions += 1,
+                    _ => failed.push(score.to_string()),
+                }
                 continue;
             }
             let ratio = score.error / score.tolerance_widened;
@@ -114,8 +124,13 @@ fn every_case_passes() {
         }
     }
     for (output, (ratio, id)) in &worst {
-        eprintln!("{output}: the worst at {ratio:.3} of what is allowed ({id})");
+        eprintln!("exact {output}: the worst at {ratio:.3} of what is allowed ({id})");
     }
+    eprintln!(
+        "exact densities: {n_scores} outputs, {n_exceptions} differences of large logarithms"
+    );
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    assert_eq!(n_scores, 0);
+    // Seven outputs of each case; the two long ones have no tables, of which there are three.
+    assert_eq!(n_scores, 76 * 7 - 2 * 3);
+    assert!(n_exceptions <= 6);
 }
