@@ -353,9 +353,9 @@ fn conditionals_far_out_are_mixtures_too() {
     }
 }
 
-/// Two features that are nearly one: what is left of the second given the first is below the rounding of its variance.
+/// Two features that are nearly one: what is left of the second given the first is right to the rounding of its variance.
 #[test]
-fn conditionals_without_variance_are_refused() {
+fn features_that_are_nearly_one_leave_little_variance() {
     let m = Mixture {
         form: Form::Full,
         weights: vec![1.0],
@@ -364,7 +364,7 @@ fn conditionals_without_variance_are_refused() {
     };
     let model = mixture_of(&m);
     let given = model.conditional(&[(0, 1.0)]).unwrap();
-    // 2e-15 of the variance is left, which the factor of the whole accepts as well.
+    // 1 - (1 - 1e-15)².
     let variance = given.covariance()[(0, 0)];
     assert!((variance - 2e-15).abs() <= 4.0 * EPS, "{variance:e}");
 }
