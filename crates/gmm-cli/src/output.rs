@@ -1,6 +1,5 @@
 //! Where results go: standard output, or a file that is replaced only once the new one is complete.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -26,7 +25,7 @@ pub(crate) fn to(
 ) -> Result<(), Failure> {
     match path {
         None => to_stdout(write),
-        Some(path) => replace(path, write)
+        Some(path) => gmm_io::replace_file(path, write)
             .map_err(|error| Failure::Refused(format!("cannot write {}: {error}", path.display()))),
     }
 }
@@ -78,45 +77,4 @@ fn io_error(error: csv::Error) -> io::Error {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     }
-}
-
-/// Writes beside the file and then takes its place. What is no plain file (a device, a pipe) is written to as it is.
-fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let target = match fs::canonicalize(path) {
-        Ok(target) => target,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-        Err(error) => return Err(error),
-    };
-    let old = fs::metadata(&target).ok();
-    if old.as_ref().is_some_and(|old| !old.is_file()) {
-        let mut device = BufWriter::new(File::options().write(true).open(&target)?);
-        write(&mut device)?;
-        return device.flush();
-    }
-    if old.is_some() {
-        // Opened but never written to: a file that its owner has protected must not be replaced by way of its folder.
-        File::options().write(true).open(&target)?;
-    }
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // Asked first: the error of the temporary file would name that file.
-    fs::metadata(folder)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".gmm-");
-    // Temporary files are private by default; a result should be as readable as any other file the user makes.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut new = builder.tempfile_in(folder)?;
-    {
-        let mut buffered = BufWriter::new(&mut new);
-        write(&mut buffered)?;
-        buffered.flush()?;
-    }
-    if let Some(old) = old {
-        new.as_file().set_permissions(old.permissions())?;
-    }
-    new.persist(target)?;
-    Ok(())
 }

@@ -15,7 +15,8 @@ pub const BLOCK_ROWS: usize = 256;
 /// Fits run in the coordinates of the frame of their data, so that a result does not depend on the units or on a large
 /// offset. Both steps are exact: the offset is 0 unless the values are large against their range, and then it is a
 /// multiple of a power of two at least as large as the range, so that `x - offset` has no rounding error (the difference is
-/// a multiple of the last bit of x and needs no more than 53 bits); the scale is a power of two.
+/// a multiple of the last bit of x and needs no more than 53 bits); the scale is a power of two. Only where a column spans
+/// the whole range of f64 are its smallest values, those below 2^-1022 of its unit, rounded as subnormal numbers are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     offsets: Vec<f64>,

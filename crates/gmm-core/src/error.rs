@@ -58,6 +58,14 @@ pub enum Error {
     /// The sum of the sample weights overflows.
     #[error("the sum of the sample weights is not finite; divide all weights by a common factor")]
     WeightOverflow,
+    /// The sum of the sample weights is so small or so large that products with it leave the range of f64.
+    #[error(
+        "the sum of the sample weights is {sum:e}; it must lie between 1e-280 and 1e280, so multiply all weights by a common factor"
+    )]
+    WeightRange {
+        /// The sum.
+        sum: f64,
+    },
     /// A mixture without components.
     #[error("a mixture needs at least one component")]
     NoComponents,
@@ -126,6 +134,20 @@ pub enum Error {
         found: usize,
         /// Length of the first block that is off (or of the first block).
         found_len: usize,
+    },
+    /// A covariance matrix is not square, or has another size than the first one.
+    #[error(
+        "the covariance of component {component} is a matrix of {rows} x {columns}, expected {expected} x {expected}; give a row and a column per feature"
+    )]
+    MatrixShape {
+        /// Component (0 for a covariance that all components share).
+        component: usize,
+        /// Rows of the matrix.
+        rows: usize,
+        /// Columns of the matrix.
+        columns: usize,
+        /// Rows of the first matrix, which are the features.
+        expected: usize,
     },
     /// A covariance entry is NaN or infinite.
     #[error(

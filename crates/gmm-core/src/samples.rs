@@ -81,7 +81,7 @@ impl<'a> Samples<'a> {
     /// Sum of the weights; the number of rows where no weights were given.
     ///
     /// # Errors
-    /// [`Error::SampleWeightCount`], [`Error::SampleWeight`], [`Error::NoWeight`], [`Error::WeightOverflow`].
+    /// [`Error::SampleWeightCount`], [`Error::SampleWeight`], [`Error::NoWeight`], [`Error::WeightOverflow`], [`Error::WeightRange`].
     pub fn total_weight(&self) -> Result<f64, Error> {
         let Some(weights) = self.weights else {
             return Ok(self.n_samples() as f64);
@@ -101,8 +101,12 @@ impl<'a> Samples<'a> {
         let total: f64 = weights.iter().sum();
         match total {
             t if !t.is_finite() => Err(Error::WeightOverflow),
-            t if t > 0.0 || weights.is_empty() => Ok(t),
-            _ => Err(Error::NoWeight),
+            t if t <= 0.0 && !weights.is_empty() => Err(Error::NoWeight),
+            // Times log-densities and distances of up to 1e20 it still is a normal number.
+            t if !weights.is_empty() && !(1e-280..=1e280).contains(&t) => {
+                Err(Error::WeightRange { sum: t })
+            }
+            t => Ok(t),
         }
     }
 

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             root.join(format!("../../data/{name}.csv")),
         )?);
         for form in CovarianceType::ALL {
-            for n_components in [1, 2, 3, 5] {
+            for n_components in [1, 2, 3] {
                 for seed in [0, 1] {
                     let fit = Em::new(n_components).covariance(form).seed(seed).fit(&x)?;
                     let report = fit.report();

@@ -2,17 +2,19 @@
 
 use std::ops::ControlFlow;
 
-use gmm_core::covariance::Regularizer;
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
 
+use crate::acceleration::Accelerator;
+use crate::history::History;
 use crate::regularization::Scale;
-use crate::rescue::Rescuer;
+use crate::rescue::{POINT_MASS, Rescuer};
 use crate::start::{self, Begin};
-use crate::statistics::{SufficientStatistics, expectation};
+use crate::statistics::expectation;
 use crate::summary::Summary;
 use crate::{
-    Error, Event, Initialization, Progress, Regularization, Report, Rescue, Start, Stop, Stopping,
+    Acceleration, Error, Initialization, Progress, Regularization, Report, Rescue, Start, Stop,
+    Stopping,
 };
 
 /// What a watcher answers: go on, or stop with the best so far.
@@ -29,6 +31,7 @@ pub type Watcher<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 /// | rescue | drop a component that lost its rows or its variance |
 /// | stopping | less than 0.001 nat left to gain in total |
 /// | max_iterations | 1000 |
+/// | acceleration | none |
 ///
 /// Equal settings, data and seed give the same bits on one machine, for any number of threads.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +45,7 @@ pub struct Em {
     pub(crate) rescue: Rescue,
     pub(crate) stopping: Stopping,
     pub(crate) max_iterations: usize,
+    pub(crate) acceleration: Acceleration,
 }
 
 impl Em {
@@ -56,6 +60,7 @@ impl Em {
             rescue: Rescue::default(),
             stopping: Stopping::default(),
             max_iterations: 1000,
+            acceleration: Acceleration::default(),
         }
     }
 
@@ -111,6 +116,14 @@ impl Em {
         }
     }
 
+    /// Whether longer steps than EM's own are tried.
+    pub fn acceleration(self, acceleration: Acceleration) -> Self {
+        Self {
+            acceleration,
+            ..self
+        }
+    }
+
     /// The number of components that is asked for.
     pub fn n_components(&self) -> usize {
         self.n_components
@@ -119,6 +132,11 @@ impl Em {
     /// The form of the covariances that is asked for.
     pub fn covariance_type(&self) -> CovarianceType {
         self.covariance
+    }
+
+    /// The largest number of M-steps that is set.
+    pub fn iteration_limit(&self) -> usize {
+        self.max_iterations
     }
 
     /// The seed that is set: see [`derived_seed`](crate::derived_seed) for those of several starts.
@@ -210,8 +228,10 @@ impl Em {
         }
         if !matches!(self.regularization, Regularization::Ridge(_)) {
             let variances = summary.variances();
-            let constant = variances.iter().position(|v| *v <= 0.0);
-            let all_constant = variances.iter().all(|v| *v <= 0.0);
+            // In the frame values are of size 1: less than rounding is no spread. Extreme weights can do that, too.
+            let is_constant = |v: &f64| *v <= POINT_MASS * POINT_MASS;
+            let constant = variances.iter().position(is_constant);
+            let all_constant = variances.iter().all(is_constant);
             if let Some(feature) =
                 constant.filter(|_| self.covariance.is_scale_free() || all_constant)
             {
@@ -258,6 +278,7 @@ impl Em {
         )?;
         let mut rescuer = Rescuer::new(self, *x, summary, regularizer);
         let mut history = History::new(summary, self.regularization.ascends());
+        let mut accelerator = Accelerator::new(self.acceleration);
 
         let (mut model, mut iteration) = match begin {
             Begin::Model(model) => (model, 0),
@@ -265,7 +286,14 @@ impl Em {
         };
         let stop = loop {
             let statistics = expectation(&model, x, frame, shifts_of(&model))?;
-            history.push(iteration, &statistics, &model, &mut rescuer);
+            let pass = history.measure(&statistics, &model, rescuer.regularizer());
+            if history.falls(&pass)
+                && let Some(safe) = accelerator.retreat()
+            {
+                model = safe;
+                continue;
+            }
+            history.push(iteration, pass, accelerator.is_beyond(), &mut rescuer);
             if watcher(&history.progress(iteration, self.max_iterations)).is_break() {
                 break Stop::Interrupted;
             }
@@ -275,11 +303,14 @@ impl Em {
             if iteration >= self.max_iterations {
                 break Stop::MaxIterations;
             }
+            if history.hardly_moves(&self.stopping) {
+                accelerator.pause();
+            }
             let next = rescuer.maximize(statistics, iteration + 1)?;
             if next == model {
                 break Stop::Converged;
             }
-            (model, iteration) = (next, iteration + 1);
+            (model, iteration) = (accelerator.advance(&model, next, &rescuer), iteration + 1);
         };
         Ok(Fit {
             report: history.report(stop, iteration, rescuer, x.n_samples()),
@@ -290,131 +321,6 @@ impl Em {
 
 fn shifts_of(model: &GaussianMixture) -> Mat<f64> {
     model.means().to_owned()
-}
-
-/// Log-likelihood and objective so far, in the units of the data.
-struct History {
-    trace: Vec<f64>,
-    objective: Vec<f64>,
-    /// The objective since the last rescue, which may lower it.
-    since_rescue: usize,
-    total_weight: f64,
-    /// Σᵢ wᵢ log |dx'/dx|: what the frame adds to a log-likelihood.
-    log_jacobian: f64,
-    n_features: usize,
-    /// Of the last two models.
-    conditioning: [f64; 2],
-    ascends: bool,
-    n_rescues: usize,
-}
-
-impl History {
-    fn new(summary: &Summary, ascends: bool) -> Self {
-        Self {
-            trace: Vec::new(),
-            objective: Vec::new(),
-            since_rescue: 0,
-            total_weight: summary.total_weight(),
-            log_jacobian: summary.total_weight() * summary.frame.log_jacobian(),
-            n_features: summary.n_features(),
-            conditioning: [1.0; 2],
-            ascends,
-            n_rescues: 0,
-        }
-    }
-
-    fn push(
-        &mut self,
-        iteration: usize,
-        statistics: &SufficientStatistics,
-        model: &GaussianMixture,
-        rescuer: &mut Rescuer<'_>,
-    ) {
-        let log_likelihood = statistics.log_likelihood() + self.log_jacobian;
-        let prior = if let Regularizer::Prior(prior) = rescuer.regularizer() {
-            prior.log_density(model)
-        } else {
-            0.0
-        };
-        if rescuer.n_rescues() != self.n_rescues {
-            self.n_rescues = rescuer.n_rescues();
-            self.since_rescue = self.objective.len();
-        }
-        self.conditioning = [self.conditioning[1], conditioning(model)];
-        self.trace.push(log_likelihood);
-        self.objective.push(log_likelihood + prior);
-        if let [.., before, now] = self.objective[self.since_rescue..] {
-            let by = before - now;
-            if by > self.noise() {
-                debug_assert!(
-                    !self.ascends,
-                    "the objective fell by {by:e} nats at iteration {iteration}: {before} to {now}"
-                );
-                rescuer.events.push(Event::Fell { iteration, by });
-            }
-        }
-    }
-
-    /// Rounding error of the objective. A sum of terms has ε times its size. A squared distance (D on average) is off by
-    /// ε times its conditioning, see [`conditioning`]: so much may W rows lose.
-    fn noise(&self) -> f64 {
-        let largest = self.objective.last().map_or(0.0, |l| l.abs()) + self.log_jacobian.abs();
-        let conditioning = self.conditioning[0].max(self.conditioning[1]);
-        let distances = self.n_features as f64 * self.total_weight * conditioning;
-        f64::EPSILON * (8.0 * largest + 8.0 * distances)
-    }
-
-    fn converged(&self, stopping: &Stopping) -> bool {
-        let largest = self.objective.last().map_or(0.0, |l| l.abs()) + self.log_jacobian.abs();
-        stopping.is_met(
-            &self.objective[self.since_rescue..],
-            self.total_weight,
-            2.0 * f64::EPSILON * largest,
-        )
-    }
-
-    fn progress(&self, iteration: usize, max_iterations: usize) -> Progress {
-        let gain = if let [.., before, now] = self.trace[..] {
-            now - before
-        } else {
-            f64::NAN
-        };
-        let log_likelihood = self.trace.last().copied().unwrap_or(f64::NAN);
-        Progress {
-            iteration,
-            max_iterations,
-            log_likelihood,
-            gain,
-        }
-    }
-
-    fn report(
-        self,
-        stop: Stop,
-        n_iterations: usize,
-        rescuer: Rescuer<'_>,
-        n_samples: usize,
-    ) -> Report {
-        Report {
-            stop,
-            n_iterations,
-            log_likelihood: self.trace.last().copied().unwrap_or(f64::NAN),
-            trace: self.trace,
-            objective: self.objective,
-            n_singular: rescuer.n_singular(),
-            events: rescuer.events,
-            n_samples,
-            total_weight: self.total_weight,
-        }
-    }
-}
-
-/// By how much squared distances magnify rounding: the entries of a covariance are rounded, which its variance inflation
-/// magnifies; means and data are rounded at a size of up to 2 in the frame, which small standard deviations magnify.
-fn conditioning(model: &GaussianMixture) -> f64 {
-    let inflation = model.variance_inflation();
-    let variances = (0..model.n_components()).flat_map(|k| model.covariances().variances(k));
-    inflation + 2.0 * (inflation / variances.fold(f64::INFINITY, f64::min)).sqrt()
 }
 
 /// A fitted mixture and how it came about.

@@ -55,6 +55,9 @@ pub enum Error {
         /// What is left of it.
         occupancy: f64,
     },
+    /// The watcher asked to stop before there was anything to return.
+    #[error("interrupted before the first iteration; there is no model yet")]
+    Interrupted,
     /// Zero components.
     #[error("the number of components is 0; ask for at least one")]
     NoComponents,

@@ -31,8 +31,10 @@
 //! [`SufficientStatistics`] are what one E-step leaves of the data. They merge, so that parts of the data can be observed by
 //! other threads, processes or machines.
 
+mod acceleration;
 mod em;
 mod error;
+mod history;
 mod kmeans;
 mod regularization;
 mod report;
@@ -45,6 +47,7 @@ mod tree;
 #[cfg(feature = "serde")]
 mod wire;
 
+pub use acceleration::Acceleration;
 pub use em::{Em, Fit, Watcher};
 pub use error::Error;
 pub use regularization::{ConjugatePrior, Regularization};

@@ -120,14 +120,29 @@ pub struct Progress {
     pub gain: f64,
 }
 
+impl Progress {
+    /// Before the start: nothing is known yet.
+    pub fn before(max_iterations: usize) -> Self {
+        Self {
+            iteration: 0,
+            max_iterations,
+            log_likelihood: f64::NAN,
+            gain: f64::NAN,
+        }
+    }
+}
+
 /// What happened during a fit. What it says is true of the model that the fit returns: a last E-step is done.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// Why the fit ended.
     pub stop: Stop,
-    /// Number of M-steps.
+    /// Number of M-steps that led to the model.
     pub n_iterations: usize,
+    /// Number of passes over the data by EM: one more than iterations for a fit from a mixture, and one for each accelerated step
+    /// that was taken back.
+    pub n_passes: usize,
     /// Total log-likelihood Σᵢ wᵢ log p(xᵢ) of the returned model, in nats.
     pub log_likelihood: f64,
     /// Log-likelihood after each M-step; for a fit from a mixture the first entry is that mixture's.

@@ -1,6 +1,6 @@
 //! The M-step with a policy for components that lost their rows or their variance.
 
-use gmm_core::covariance::{Moments, Regularizer};
+use gmm_core::covariance::{Moments, Regularizer, is_above_floor};
 use gmm_core::{Covariances, GaussianMixture, Samples};
 
 use crate::statistics::SufficientStatistics;
@@ -41,7 +41,7 @@ impl Rescue {
 
 /// Standard deviations in the frame below which a component is one point: values of size 1 have a last bit of ε, so that
 /// distances in units of such a deviation are rounding, and the likelihood with them.
-const POINT_MASS: f64 = 64.0 * f64::EPSILON;
+pub(crate) const POINT_MASS: f64 = 64.0 * f64::EPSILON;
 
 /// The first component and feature without variance beyond rounding.
 fn point_mass(covariances: &Covariances) -> Option<(usize, usize)> {
@@ -99,6 +99,17 @@ impl<'a> Rescuer<'a> {
 
     pub(crate) fn n_singular(&self) -> usize {
         self.held.len()
+    }
+
+    /// Whether a mixture that no M-step made keeps to the floor and is more than a point.
+    pub(crate) fn allows(&self, model: &GaussianMixture) -> bool {
+        let above = match &self.regularizer {
+            Regularizer::Floor(floor) => {
+                self.held.is_empty() && is_above_floor(model.covariances(), floor)
+            }
+            _ => true,
+        };
+        above && point_mass(model.covariances()).is_none()
     }
 
     /// The M-step, repeated after each rescue. Every round repairs or removes one component, so it ends.

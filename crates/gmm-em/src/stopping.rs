@@ -43,16 +43,24 @@ impl Stopping {
         if gain.abs() <= noise {
             return true;
         }
+        if let Self::RemainingGain(tolerance) = *self {
+            let [.., first, _, _] = objective else {
+                return false;
+            };
+            let ratio = gain / (before - first);
+            let remaining = gain * ratio / (1.0 - ratio);
+            return gain.abs() <= tolerance
+                && (0.0..1.0).contains(&ratio)
+                && remaining <= tolerance;
+        }
+        self.is_small(gain, *now, total_weight)
+    }
+
+    /// Whether a gain is as small as the rule asks for.
+    pub(crate) fn is_small(&self, gain: f64, objective: f64, total_weight: f64) -> bool {
         match *self {
-            Self::RemainingGain(tolerance) => {
-                let [.., first, _, _] = objective else {
-                    return false;
-                };
-                let ratio = gain / (before - first);
-                let remaining = gain * ratio / (1.0 - ratio);
-                gain.abs() <= tolerance && (0.0..1.0).contains(&ratio) && remaining <= tolerance
-            }
-            Self::RelativeChange(tolerance) => gain.abs() <= tolerance * (1.0 + now.abs()),
+            Self::RemainingGain(tolerance) => gain.abs() <= tolerance,
+            Self::RelativeChange(tolerance) => gain.abs() <= tolerance * (1.0 + objective.abs()),
             Self::MeanChange(tolerance) => gain.abs() < tolerance * total_weight,
         }
     }

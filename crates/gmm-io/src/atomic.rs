@@ -9,7 +9,10 @@ use std::path::Path;
 /// The new bytes go to a temporary file in the same folder, reach the disk, and then take the old file's name and
 /// permissions. What is no plain file (a pipe, a device) is written to as it is; a symbolic link stays, and the file
 /// it points to is replaced.
-pub(crate) fn replace(
+///
+/// # Errors
+/// What opening, writing or renaming met; a folder that isn't there is named as such.
+pub fn replace_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -40,6 +43,8 @@ fn write_new(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    // Asked first: the error of the temporary file would name that file.
+    fs::metadata(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".gmm-");
     // Temporary files are private by default; a new file should be as readable as any other the user makes.
@@ -91,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old");
         fs::write(&path, "the good old bytes").unwrap();
-        let error = replace(&path, |file| {
+        let error = replace_file(&path, |file| {
             file.write_all(b"half")?;
             file.flush()?;
             Err(io::ErrorKind::StorageFull.into())
@@ -109,7 +114,7 @@ mod tests {
     fn a_write_that_fails_leaves_no_new_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new");
-        let error = replace(&path, |_| Err(io::ErrorKind::StorageFull.into()));
+        let error = replace_file(&path, |_| Err(io::ErrorKind::StorageFull.into()));
         assert_eq!(error.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -119,7 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         for bytes in [b"something long".as_slice(), b"short"] {
-            replace(&path, |file| file.write_all(bytes)).unwrap();
+            replace_file(&path, |file| file.write_all(bytes)).unwrap();
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
     }

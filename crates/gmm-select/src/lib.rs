@@ -38,4 +38,4 @@ pub use criterion::{Criterion, Scores};
 pub use error::Error;
 pub use multi_start::{MultiStart, StartOutcome, Starts};
 pub use search::{Search, SearchProgress};
-pub use selection::{Candidate, Fitted, Note, Selection};
+pub use selection::{Candidate, Fitted, Note, Selection, Table};

@@ -50,7 +50,8 @@ impl MultiStart {
         self.run_watched(x, &|_, _| ControlFlow::Continue(()))
     }
 
-    /// [`MultiStart::run`] under the eyes of a watcher, which sees each iteration of each start (by its number) and may stop it.
+    /// [`MultiStart::run`] under the eyes of a watcher, which sees each start (by its number) before it begins and after each iteration, and may stop it.
+    /// A start that is stopped before it began has the outcome [`gmm_em::Error::Interrupted`].
     ///
     /// # Errors
     /// As [`MultiStart::run`].
@@ -62,12 +63,14 @@ impl MultiStart {
         let x = x.into();
         let run = |start: usize| {
             let seed = derived_seed(self.em.base_seed(), start as u64);
+            // A start that hasn't begun when the watcher wants to stop isn't worth its k-means.
+            if watcher(start, &Progress::before(self.em.iteration_limit())).is_break() {
+                return (seed, Err(gmm_em::Error::Interrupted));
+            }
+            let em = self.em.clone().seed(seed);
             (
                 seed,
-                self.em
-                    .clone()
-                    .seed(seed)
-                    .fit_watched(x, &mut |progress| watcher(start, progress)),
+                em.fit_watched(x, &mut |progress| watcher(start, progress)),
             )
         };
         let results: Vec<(u64, Result<Fit, gmm_em::Error>)> =

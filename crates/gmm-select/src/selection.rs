@@ -236,6 +236,11 @@ impl Selection {
             .map(|f| self.criterion.value(&f.scores))
     }
 
+    /// The table alone, without the notes.
+    pub fn table(&self) -> Table<'_> {
+        Table(self)
+    }
+
     /// What a reader should know: edges of the range, close runners-up, failures.
     pub fn notes(&self) -> Vec<Note> {
         let mut notes = Vec::new();
@@ -252,7 +257,8 @@ impl Selection {
         }
         let singular = |c: &&Candidate| c.fitted.as_ref().is_ok_and(Fitted::is_singular);
         let mut ranked = self.ranked().filter(|c| !singular(c));
-        if let (Some(first), Some(second)) = (ranked.next(), ranked.next())
+        if let Some(first) = ranked.next()
+            && let Some(second) = ranked.find(|c| !are_one_model(first, c))
             && let (Some(a), Some(b)) = (self.value(first), self.value(second))
             && b - a < CLOSE
         {
@@ -287,41 +293,21 @@ impl Selection {
     }
 }
 
-/// The table: a row per number of components, a column per form; `<` marks the best, `*` a singular fit, `failed` a failure.
-/// Below it the notes and the reasons of failures.
+/// Whether two forms are the same model: of one feature all forms with a variance per component are, of one component the full
+/// and the tied one. A runner-up that is the best under another name is no rival.
+fn are_one_model(a: &Candidate, b: &Candidate) -> bool {
+    let (Ok(x), Ok(y)) = (&a.fitted, &b.fitted) else {
+        return false;
+    };
+    a.n_components == b.n_components
+        && (a.n_components == 1 || x.model().n_features() == 1)
+        && x.scores.n_free_parameters == y.scores.n_free_parameters
+}
+
+/// The table with its notes below it, and the reasons of failures.
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut forms: Vec<CovarianceType> = Vec::new();
-        let mut components: Vec<usize> = Vec::new();
-        for c in &self.candidates {
-            if !forms.contains(&c.covariance) {
-                forms.push(c.covariance);
-            }
-            if !components.contains(&c.n_components) {
-                components.push(c.n_components);
-            }
-        }
-        writeln!(f, "{} (lower is better)", self.criterion)?;
-        write!(f, "{:>10}", "components")?;
-        for form in &forms {
-            write!(f, "  {form:>14}")?;
-        }
-        writeln!(f)?;
-        for n in components {
-            write!(f, "{n:>10}")?;
-            for form in &forms {
-                let cell = self
-                    .candidates
-                    .iter()
-                    .find(|c| c.n_components == n && c.covariance == *form);
-                write!(
-                    f,
-                    "  {:>14}",
-                    cell.map_or_else(String::new, |c| self.cell(c))
-                )?;
-            }
-            writeln!(f)?;
-        }
+        write!(f, "{}", self.table())?;
         for note in self.notes() {
             writeln!(f, "note: {note}")?;
         }
@@ -333,6 +319,49 @@ impl fmt::Display for Selection {
                     c.n_components, c.covariance
                 )?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// The table of a selection: a row per number of components, a column per form; `<` marks the best, `*` a singular fit,
+/// `failed` a failure. See [`Selection::table`].
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a>(&'a Selection);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let selection = self.0;
+        let mut forms: Vec<CovarianceType> = Vec::new();
+        let mut components: Vec<usize> = Vec::new();
+        for c in &selection.candidates {
+            if !forms.contains(&c.covariance) {
+                forms.push(c.covariance);
+            }
+            if !components.contains(&c.n_components) {
+                components.push(c.n_components);
+            }
+        }
+        writeln!(f, "{} (lower is better)", selection.criterion)?;
+        write!(f, "{:>10}", "components")?;
+        for form in &forms {
+            write!(f, "  {form:>14}")?;
+        }
+        writeln!(f)?;
+        for n in components {
+            write!(f, "{n:>10}")?;
+            for form in &forms {
+                let cell = selection
+                    .candidates
+                    .iter()
+                    .find(|c| c.n_components == n && c.covariance == *form);
+                write!(
+                    f,
+                    "  {:>14}",
+                    cell.map_or_else(String::new, |c| selection.cell(c))
+                )?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

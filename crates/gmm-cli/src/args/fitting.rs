@@ -1,7 +1,7 @@
 //! Options of a fit.
 
 use clap::Args;
-use gmm_em::{Em, Initialization, Regularization, Rescue, Stopping};
+use gmm_em::{Acceleration, Em, Initialization, Regularization, Rescue, Stopping};
 
 use super::values;
 
@@ -34,6 +34,10 @@ pub(crate) struct FittingOptions {
     /// The number of that rule: 0.001 for remaining, 0.00001 for relative, 0.001 for mean by default
     #[arg(long, value_name = "NUMBER", value_parser = values::tolerance, help_heading = "Fitting")]
     tolerance: Option<f64>,
+    /// Try longer steps than EM's own and take back those that don't pay: about half the passes where groups overlap;
+    /// may end in another optimum, as another start may
+    #[arg(long, help_heading = "Fitting")]
+    accelerate: bool,
 }
 
 /// A stopping rule without its number.
@@ -53,6 +57,11 @@ impl FittingOptions {
             .regularization(self.regularization)
             .rescue(self.rescue)
             .max_iterations(self.max_iterations)
+            .acceleration(if self.accelerate {
+                Acceleration::OverRelaxation
+            } else {
+                Acceleration::None
+            })
             .stopping(self.stopping())
     }
 

@@ -70,7 +70,13 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
             nats(selection.criterion().value(&best.scores))
         ),
         verdict: runner_up.as_ref().map(RunnerUp::verdict),
-        table: Some(table(&selection)),
+        table: Some(
+            selection
+                .table()
+                .to_string()
+                .trim_end_matches('\n')
+                .to_owned(),
+        ),
         selection: Some(SelectionAccount::new(
             &selection,
             runner_up.as_ref().map(RunnerUp::account),
@@ -79,14 +85,6 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         notes,
     }
     .finish(args.out.as_deref(), &interrupt, console)
-}
-
-/// The table of candidates. The notes below it are told in the words of the command line.
-fn table(selection: &Selection) -> String {
-    let is_table = |line: &&str| !line.starts_with("note: ") && !line.starts_with("failed: ");
-    let text = selection.to_string();
-    let lines: Vec<&str> = text.lines().take_while(is_table).collect();
-    lines.join("\n")
 }
 
 /// The note of a search that was stopped.

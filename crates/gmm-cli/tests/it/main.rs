@@ -10,5 +10,7 @@ mod common;
 mod ends;
 mod errors;
 mod fit;
+#[path = "../../../../fuzz/replay.rs"]
+mod fuzz_regressions;
 mod select;
 mod using;

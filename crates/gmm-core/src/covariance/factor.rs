@@ -2,6 +2,7 @@
 
 use faer::Mat;
 
+use super::full::symmetric;
 use super::{Covariances, Structure};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
@@ -117,6 +118,38 @@ impl Factor {
                 whitener.squared_norm(x, mean, &mut centred[..mean.len() * BLOCK_ROWS], squared);
             }
             Kind::Axes { reciprocal_sd, .. } => scaled_norm(x, mean, reciprocal_sd, squared),
+        }
+    }
+
+    /// The covariance block whose factor lies on the line from this factor to another: entries `linear`, positive ones
+    /// (diagonals and standard deviations) `geometric`.
+    pub(crate) fn extrapolate_covariance(
+        &self,
+        to: &Self,
+        linear: &impl Fn(f64, f64) -> f64,
+        geometric: &impl Fn(f64, f64) -> f64,
+    ) -> Vec<f64> {
+        match (&self.kind, &to.kind) {
+            (Kind::Dense { lower: a, .. }, Kind::Dense { lower: b, .. }) => {
+                let d = a.nrows();
+                let lower = Mat::from_fn(d, d, |i, j| match i.cmp(&j) {
+                    std::cmp::Ordering::Less => 0.0,
+                    std::cmp::Ordering::Equal => geometric(a[(i, i)], b[(i, i)]),
+                    std::cmp::Ordering::Greater => linear(a[(i, j)], b[(i, j)]),
+                });
+                symmetric(d, |i, j| {
+                    (0..=j).map(|k| lower[(i, k)] * lower[(j, k)]).sum()
+                })
+            }
+            (Kind::Axes { sd: a, .. }, Kind::Axes { sd: b, .. }) => a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| geometric(*a, *b).powi(2))
+                .collect(),
+            // Mixtures of one form have factors of one kind.
+            (Kind::Dense { .. }, Kind::Axes { .. }) | (Kind::Axes { .. }, Kind::Dense { .. }) => {
+                Vec::new()
+            }
         }
     }
 

@@ -1,14 +1,14 @@
 //! Covariance forms: everything that depends on the *form* of a covariance matrix, one file per idea.
 //!
 //! # The contract of a form
-//! A form is a file with a unit type that implements [`Form`]:
+//! A form is a file with a unit type that implements `Form`:
 //! - `structure`, `shared`: how its matrices are stored and evaluated (dense, diagonal or isotropic; one for all components or one each);
 //! - `n_parameters`: free parameters of its covariances;
 //! - `scale_free`: whether the form is kept when features are given in other units;
 //! - `maximize`: from moments to covariances, the M-step;
 //! - `prior_count`: how many observations a conjugate prior of ν degrees of freedom is worth.
 //!
-//! A new form adds its file and its line in [`CovarianceType`] and [`CovarianceType::form`], and touches nothing else.
+//! A new form adds its file and its line in [`CovarianceType`] and `CovarianceType::form`, and touches nothing else.
 
 mod diag;
 mod factor;
@@ -25,7 +25,7 @@ use std::str::FromStr;
 pub(crate) use factor::Factor;
 pub use moments::Moments;
 pub use parameters::Covariances;
-pub use regularize::{Maximized, Prior, Regularizer, Repair, maximize};
+pub use regularize::{Maximized, Prior, Regularizer, Repair, is_above_floor, maximize};
 
 use crate::Error;
 

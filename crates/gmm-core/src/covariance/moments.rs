@@ -7,7 +7,7 @@ use crate::kernels::{weighted_mean, weighted_scatter, weighted_squares};
 /// Occupancy Σᵢ rᵢ, mean (about a shift) and scatter Σᵢ rᵢ (xᵢ - mean)(xᵢ - mean)' of one component.
 ///
 /// The scatter is always about the moments' own mean, block by block, and parts are merged by the rule of Chan, Golub
-/// and LeVeque (1983), which only adds positive terms: no E[x²] - μ², so no cancellation, however far the data lie from
+/// and LeVeque (1983), which only adds positive terms: no E\[x²\] - μ², so no cancellation, however far the data lie from
 /// the origin or from the current mean.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {

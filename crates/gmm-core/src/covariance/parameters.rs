@@ -66,27 +66,27 @@ impl Covariances {
     /// One matrix per component.
     ///
     /// # Errors
-    /// As [`Covariances::new`].
+    /// [`Error::MatrixShape`], and as [`Covariances::new`].
     pub fn full(matrices: &[Mat<f64>]) -> Result<Self, Error> {
         let d = matrices.first().map_or(0, Mat::nrows);
-        Self::new(
-            CovarianceType::Full,
-            matrices.len(),
-            d,
-            matrices.iter().map(|m| rows_of(m.as_ref())).collect(),
-        )
+        let blocks: Result<Vec<_>, Error> = matrices
+            .iter()
+            .enumerate()
+            .map(|(component, matrix)| rows_of(component, matrix.as_ref(), d))
+            .collect();
+        Self::new(CovarianceType::Full, matrices.len(), d, blocks?)
     }
 
     /// One matrix for all components.
     ///
     /// # Errors
-    /// As [`Covariances::new`].
+    /// [`Error::MatrixShape`], and as [`Covariances::new`].
     pub fn tied(matrix: MatRef<'_, f64>, n_components: usize) -> Result<Self, Error> {
         Self::new(
             CovarianceType::Tied,
             n_components,
             matrix.nrows(),
-            vec![rows_of(matrix)],
+            vec![rows_of(0, matrix, matrix.nrows())?],
         )
     }
 
@@ -237,8 +237,16 @@ fn check_block(
     Ok(())
 }
 
-fn rows_of(matrix: MatRef<'_, f64>) -> Vec<f64> {
-    (0..matrix.nrows())
-        .flat_map(|i| (0..matrix.ncols()).map(move |j| matrix[(i, j)]))
-        .collect()
+/// A block from a matrix. Its shape is checked here: 1 x 4 and 2 x 2 have the same number of numbers.
+fn rows_of(component: usize, matrix: MatRef<'_, f64>, d: usize) -> Result<Vec<f64>, Error> {
+    let (rows, columns) = (matrix.nrows(), matrix.ncols());
+    if (rows, columns) != (d, d) {
+        return Err(Error::MatrixShape {
+            component,
+            rows,
+            columns,
+            expected: d,
+        });
+    }
+    Ok((0..d * d).map(|at| matrix[(at / d, at % d)]).collect())
 }

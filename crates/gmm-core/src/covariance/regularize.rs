@@ -220,6 +220,15 @@ fn raise_to_floor(structure: Structure, block: &mut [f64], floor: &[f64]) -> usi
     }
 }
 
+/// Whether covariances satisfy Σ ⪰ diag(floor), the constraint of [`Regularizer::Floor`].
+pub fn is_above_floor(covariances: &Covariances, floor: &[f64]) -> bool {
+    let structure = covariances.form().structure();
+    covariances
+        .blocks()
+        .iter()
+        .all(|block| raise_to_floor(structure, &mut block.clone(), floor) == 0)
+}
+
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

@@ -123,7 +123,8 @@ impl GaussianMixture {
     pub fn covariance(&self) -> Mat<f64> {
         let about_first = self.mean_about_first();
         // μ itself is rounded at the size of the means: at an offset of 1e10 that is 1e-6, which μₖ - μ would inherit.
-        let centred = |k: usize, j: usize| (self.means[(k, j)] - self.means[(0, j)]) - about_first[j];
+        let centred =
+            |k: usize, j: usize| (self.means[(k, j)] - self.means[(0, j)]) - about_first[j];
         Mat::from_fn(self.n_features(), self.n_features(), |i, j| {
             (0..self.n_components())
                 .map(|k| {

@@ -2,6 +2,7 @@
 
 mod derive;
 mod evaluate;
+mod extrapolate;
 mod sample;
 
 use faer::{Mat, MatRef};

@@ -54,12 +54,7 @@ fn log_density(model: &GaussianMixture, row: &[f64]) -> f64 {
 fn with_features() -> impl Strategy<Value = (Mixture, Vec<Vec<f64>>, Vec<usize>)> {
     mixture_with_rows(2..=6, 1..=4, 1..=8).prop_flat_map(|(m, x)| {
         let d = m.n_features();
-        (
-            Just(m),
-            Just(x),
-            strategies::permutation(d),
-            1..d,
-        )
+        (Just(m), Just(x), strategies::permutation(d), 1..d)
             .prop_map(|(m, x, order, n)| (m, x, order[..n].to_vec()))
     })
 }
@@ -262,10 +257,7 @@ fn a_tie_of_weights_is_sorted_by_means() {
         [[-3.0, 9.0], [1.0, -2.0], [1.0, 2.0], [1.0, 2.0]]
     );
     // Equal weights and means keep their order.
-    assert_eq!(
-        sorted.covariances().blocks().concat(),
-        [3.0, 2.0, 1.0, 4.0]
-    );
+    assert_eq!(sorted.covariances().blocks().concat(), [3.0, 2.0, 1.0, 4.0]);
 }
 
 /// A light component that is left out takes its weight with it: what remains is normalized, however light it was.

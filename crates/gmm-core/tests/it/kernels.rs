@@ -14,7 +14,7 @@ use gmm_core::kernels::{
 use gmm_testkit::naive;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pulp::{Arch, WithSimd};
+use pulp::Arch;
 
 use crate::bits;
 

@@ -14,14 +14,13 @@ const EPS: f64 = f64::EPSILON;
 /// The mixture of 2^eⱼ xⱼ.
 fn scaled(m: &Mixture, exponents: &[i32]) -> Mixture {
     let factor = |j: usize| 2f64.powi(exponents[j]);
-    let d = m.n_features();
     let mut m = m.clone();
     for (mean, c) in m.means.iter_mut().zip(&mut m.covariances) {
-        for i in 0..d {
+        for (i, row) in c.iter_mut().enumerate() {
             mean[i] *= factor(i);
-            for j in 0..d {
+            for (j, entry) in row.iter_mut().enumerate() {
                 // One factor after the other: their product may leave the range.
-                c[i][j] = c[i][j] * factor(i) * factor(j);
+                *entry = *entry * factor(i) * factor(j);
             }
         }
     }

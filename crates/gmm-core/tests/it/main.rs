@@ -3,6 +3,10 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop here"
 )]
+#![expect(
+    clippy::float_cmp,
+    reason = "exactness is what many of these tests are about"
+)]
 
 mod derive;
 mod frame;

@@ -15,9 +15,8 @@ fn sum_of(terms: &[f64]) -> CompensatedSum {
 
 /// Terms of 40 orders of magnitude with both signs.
 fn terms() -> impl Strategy<Value = Vec<f64>> {
-    let term = (-20.0..20.0, any::<bool>()).prop_map(|(e, sign): (f64, bool)| {
-        10f64.powf(e) * if sign { 1.0 } else { -1.0 }
-    });
+    let term = (-20.0..20.0, any::<bool>())
+        .prop_map(|(e, sign): (f64, bool)| 10f64.powf(e) * if sign { 1.0 } else { -1.0 });
     prop::collection::vec(term, 0..=2000)
 }
 

@@ -185,14 +185,8 @@ fn outputs_of_another_size_are_refused() {
     let set = data::separated(3, 5, 2, 3);
     let model = mixture_of(set.truth.as_ref().unwrap());
     let size = |found, expected| Err(Error::OutputSize { found, expected });
-    assert_eq!(
-        model.log_density_into(&set.x, &mut vec![0.0; 4]),
-        size(4, 5)
-    );
-    assert_eq!(
-        model.log_density_into(&set.x, &mut vec![0.0; 6]),
-        size(6, 5)
-    );
+    assert_eq!(model.log_density_into(&set.x, &mut [0.0; 4]), size(4, 5));
+    assert_eq!(model.log_density_into(&set.x, &mut [0.0; 6]), size(6, 5));
     for (n, k) in [(4, 3), (5, 2), (6, 3), (5, 4), (0, 0), (3, 5)] {
         let mut out = Mat::zeros(n, k);
         let result = model.responsibilities_into(&set.x, out.as_mut());

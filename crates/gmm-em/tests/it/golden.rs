@@ -64,7 +64,7 @@ fn default_fits_keep_their_values() {
         );
         n_rows += 1;
     }
-    assert_eq!(n_rows, 3 * 4 * 4 * 2);
+    assert_eq!(n_rows, 3 * 4 * 3 * 2);
 }
 
 #[test]

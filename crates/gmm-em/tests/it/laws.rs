@@ -3,7 +3,7 @@
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
 use gmm_em::{
-    ConjugatePrior, Em, Event, Fit, Initialization, Regularization, Start, Stopping,
+    Acceleration, ConjugatePrior, Em, Event, Fit, Initialization, Regularization, Start, Stopping,
     SufficientStatistics,
 };
 use gmm_testkit::{data, strategies};
@@ -66,13 +66,15 @@ proptest! {
         start in initialization(),
         regularization in regularization(),
         weighted in any::<bool>(),
+        accelerated in any::<bool>(),
         seed in any::<u64>(),
     ) {
         let x = matrix(&x);
         let d = x.ncols();
         let weights: Vec<f64> = (0..x.nrows()).map(|i| [0.5, 1.0, 3.0, 0.0][(i + seed as usize % 7) % 4]).collect();
         let samples = if weighted { Samples::from(&x).with_weights(&weights) } else { Samples::from(&x) };
-        let em = Em::new(k).covariance(form).initialization(start).regularization(regularization).seed(seed).max_iterations(60);
+        let acceleration = if accelerated { Acceleration::OverRelaxation } else { Acceleration::None };
+        let em = Em::new(k).covariance(form).initialization(start).regularization(regularization).acceleration(acceleration).seed(seed).max_iterations(60);
         // Tables may have constant columns or too few rows: typed errors.
         let Ok(fit) = em.fit(samples) else { return Ok(()) };
         prop_assert_eq!(fit.report().trace.len(), fit.report().objective.len());

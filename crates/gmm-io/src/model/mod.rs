@@ -165,7 +165,7 @@ pub fn save(path: impl AsRef<Path>, model: impl Into<ModelFile>) -> Result<(), M
     } else {
         encode(&file)?
     };
-    crate::atomic::replace(path, |writer| writer.write_all(&bytes)).map_err(|source| {
+    crate::replace_file(path, |writer| writer.write_all(&bytes)).map_err(|source| {
         ModelError::Save {
             path: path.to_owned(),
             source,

@@ -110,11 +110,9 @@ pub fn write_npy(mut writer: impl Write, values: MatRef<'_, f64>) -> io::Result<
 /// [`TableError::Write`].
 pub fn save_npy(path: impl AsRef<Path>, values: MatRef<'_, f64>) -> Result<(), TableError> {
     let path = path.as_ref();
-    crate::atomic::replace(path, |file| write_npy(file, values)).map_err(|source| {
-        TableError::Write {
-            path: path.to_owned(),
-            source,
-        }
+    crate::replace_file(path, |file| write_npy(file, values)).map_err(|source| TableError::Write {
+        path: path.to_owned(),
+        source,
     })
 }
 

@@ -1,0 +1,58 @@
+//! Steps beyond a second mixture along the line from a first one: what accelerated fits need.
+
+use faer::Mat;
+
+use super::GaussianMixture;
+use crate::{Covariances, Error};
+
+impl GaussianMixture {
+    /// Expert: the mixture at `self + step (to - self)` in coordinates without bounds: log weights, means, and Cholesky
+    /// factors with log diagonals (log standard deviations for diagonal and spherical covariances). Weights are
+    /// divided by their sum. A step of 1 is `to`; a larger one goes beyond, and always is a valid mixture unless it leaves the
+    /// range of f64.
+    ///
+    /// # Errors
+    /// [`Error::ComponentCount`], [`Error::ParameterFeatures`] if the mixtures differ in shape, and those of
+    /// [`GaussianMixture::new`] if the result leaves the range of f64.
+    pub fn extrapolate(&self, to: &Self, step: f64) -> Result<Self, Error> {
+        let (n, d) = (self.n_components(), self.n_features());
+        if to.n_components() != n {
+            return Err(Error::ComponentCount {
+                parameter: "means",
+                found: to.n_components(),
+                expected: n,
+            });
+        }
+        if to.n_features() != d || to.covariance_type() != self.covariance_type() {
+            return Err(Error::ParameterFeatures {
+                found: to.n_features(),
+                expected: d,
+            });
+        }
+        let linear = |a: f64, b: f64| a + step * (b - a);
+        let geometric = |a: f64, b: f64| a * (b / a).powf(step);
+        // A dead component stays dead: its logarithm has no line to follow.
+        let weight = |(a, b): (&f64, &f64)| {
+            if *a > 0.0 && *b > 0.0 {
+                geometric(*a, *b)
+            } else {
+                *b
+            }
+        };
+        let weights: Vec<f64> = self.weights.iter().zip(&to.weights).map(weight).collect();
+        let sum: f64 = weights.iter().sum();
+        let means = Mat::from_fn(n, d, |k, j| linear(self.means[(k, j)], to.means[(k, j)]));
+        let blocks = self
+            .factors
+            .iter()
+            .zip(&to.factors)
+            .map(|(a, b)| a.extrapolate_covariance(b, &linear, &geometric))
+            .collect();
+        let covariances = Covariances::new(self.covariance_type(), n, d, blocks)?;
+        Self::new(
+            weights.into_iter().map(|w| w / sum).collect(),
+            means,
+            covariances,
+        )
+    }
+}

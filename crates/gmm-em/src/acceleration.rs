@@ -1,0 +1,99 @@
+//! Longer steps than EM's own, taken back when they don't pay.
+
+use gmm_core::GaussianMixture;
+
+use crate::rescue::Rescuer;
+
+/// Whether a fit tries longer steps than EM's own.
+///
+/// EM creeps where components overlap: each step is a fixed part of what is left. Adaptive over-relaxation (Salakhutdinov and
+/// Roweis 2003) goes η times as far, η growing by half after each success, in coordinates without bounds
+/// ([`GaussianMixture::extrapolate`]). A step that lowers the objective is taken back and replaced by EM's own, so the
+/// objective still never falls. The fit may end in another optimum than plain EM, as with another start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Acceleration {
+    /// Plain EM.
+    #[default]
+    None,
+    /// Adaptive over-relaxation.
+    OverRelaxation,
+}
+
+/// How much longer the next step gets after a success: 1.5 took the fewest passes of 1.1, 1.5 and 2 in a trial on 36 overlapping sets.
+const GROWTH: f64 = 1.5;
+/// A step this long is as good as any: rounding of a direction magnified a thousand times is still small.
+const LONGEST: f64 = 1e3;
+
+/// Steps of EM's own in a row that the stopping rule needs, to estimate from two gains what is left.
+const PAUSE: usize = 2;
+
+/// Chooses the next parameters and remembers the way back.
+pub(crate) struct Accelerator {
+    acceleration: Acceleration,
+    step: f64,
+    /// EM's own step, where the current parameters lie beyond it.
+    safe: Option<GaussianMixture>,
+    /// Steps of EM's own still to do.
+    pause: usize,
+}
+
+impl Accelerator {
+    pub(crate) fn new(acceleration: Acceleration) -> Self {
+        Self {
+            acceleration,
+            step: 1.0,
+            safe: None,
+            pause: 0,
+        }
+    }
+
+    /// Goes on with steps of EM's own for a while.
+    pub(crate) fn pause(&mut self) {
+        if self.pause == 0 {
+            self.pause = PAUSE;
+        }
+    }
+
+    /// Whether the current parameters lie beyond EM's own step.
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.safe.is_some()
+    }
+
+    /// From `current` and the parameters of its M-step to the next ones.
+    pub(crate) fn advance(
+        &mut self,
+        current: &GaussianMixture,
+        next: GaussianMixture,
+        rescuer: &Rescuer<'_>,
+    ) -> GaussianMixture {
+        self.safe = None;
+        if self.acceleration == Acceleration::None {
+            return next;
+        }
+        if self.pause > 0 {
+            self.pause -= 1;
+            return next;
+        }
+        let step = (self.step * GROWTH).min(LONGEST);
+        // Out of range, below the floor, or a component was dropped: EM's own step.
+        let beyond = current
+            .extrapolate(&next, step)
+            .ok()
+            .filter(|beyond| rescuer.allows(beyond));
+        self.step = if beyond.is_some() { step } else { 1.0 };
+        match beyond {
+            Some(beyond) => {
+                self.safe = Some(next);
+                beyond
+            }
+            None => next,
+        }
+    }
+
+    /// EM's own step instead of the one that turned out worse; `None` if that was EM's own.
+    pub(crate) fn retreat(&mut self) -> Option<GaussianMixture> {
+        self.step = 1.0;
+        self.safe.take()
+    }
+}

@@ -1,0 +1,191 @@
+//! The objective along a fit: what was gained, whether it fell, whether it has converged.
+
+use gmm_core::GaussianMixture;
+use gmm_core::covariance::Regularizer;
+
+use crate::rescue::Rescuer;
+use crate::statistics::SufficientStatistics;
+use crate::summary::Summary;
+use crate::{Event, Progress, Report, Stop, Stopping};
+
+/// What one E-step says of a model, in the units of the data.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass {
+    log_likelihood: f64,
+    /// The log-likelihood, plus the log prior where there is one.
+    objective: f64,
+    conditioning: f64,
+}
+
+/// The accepted passes of a fit.
+pub(crate) struct History {
+    trace: Vec<f64>,
+    objective: Vec<f64>,
+    n_passes: usize,
+    /// Where the entries begin that rescues, which may lower the objective, haven't interrupted.
+    since_rescue: usize,
+    /// Where the entries begin that steps of EM's own connect.
+    since_beyond: usize,
+    total_weight: f64,
+    /// Σᵢ wᵢ log |dx'/dx|: what the frame adds to a log-likelihood.
+    log_jacobian: f64,
+    n_features: usize,
+    /// Of the last two models.
+    conditioning: [f64; 2],
+    ascends: bool,
+    n_rescues: usize,
+}
+
+impl History {
+    pub(crate) fn new(summary: &Summary, ascends: bool) -> Self {
+        Self {
+            trace: Vec::new(),
+            objective: Vec::new(),
+            n_passes: 0,
+            since_rescue: 0,
+            since_beyond: 0,
+            total_weight: summary.total_weight(),
+            log_jacobian: summary.total_weight() * summary.frame.log_jacobian(),
+            n_features: summary.n_features(),
+            conditioning: [1.0; 2],
+            ascends,
+            n_rescues: 0,
+        }
+    }
+
+    /// The objective of a model whose E-step is done.
+    pub(crate) fn measure(
+        &mut self,
+        statistics: &SufficientStatistics,
+        model: &GaussianMixture,
+        regularizer: &Regularizer,
+    ) -> Pass {
+        self.n_passes += 1;
+        let log_likelihood = statistics.log_likelihood() + self.log_jacobian;
+        let prior = if let Regularizer::Prior(prior) = regularizer {
+            prior.log_density(model)
+        } else {
+            0.0
+        };
+        Pass {
+            log_likelihood,
+            objective: log_likelihood + prior,
+            conditioning: conditioning(model),
+        }
+    }
+
+    /// Whether a pass is worse than the last accepted one (or not a number).
+    pub(crate) fn falls(&self, pass: &Pass) -> bool {
+        self.objective
+            .last()
+            .is_some_and(|last| pass.objective.is_nan() || pass.objective < *last)
+    }
+
+    /// Accepts a pass; `beyond` tells that the step to it was longer than EM's own.
+    pub(crate) fn push(
+        &mut self,
+        iteration: usize,
+        pass: Pass,
+        beyond: bool,
+        rescuer: &mut Rescuer<'_>,
+    ) {
+        if rescuer.n_rescues() != self.n_rescues {
+            self.n_rescues = rescuer.n_rescues();
+            self.since_rescue = self.objective.len();
+        }
+        if beyond {
+            self.since_beyond = self.objective.len();
+        }
+        self.conditioning = [self.conditioning[1], pass.conditioning];
+        self.trace.push(pass.log_likelihood);
+        self.objective.push(pass.objective);
+        if let [.., before, now] = self.objective[self.since_rescue..] {
+            let by = before - now;
+            if by > self.noise() {
+                debug_assert!(
+                    !self.ascends,
+                    "the objective fell by {by:e} nats at iteration {iteration}: {before} to {now}"
+                );
+                rescuer.events.push(Event::Fell { iteration, by });
+            }
+        }
+    }
+
+    /// Rounding error of the objective. A sum of terms has ε times its size. A squared distance (D on average) is off by
+    /// ε times its conditioning, see [`conditioning`]: so much may W rows lose.
+    fn noise(&self) -> f64 {
+        let conditioning = self.conditioning[0].max(self.conditioning[1]);
+        let distances = self.n_features as f64 * self.total_weight * conditioning;
+        f64::EPSILON * (8.0 * self.size() + 8.0 * distances)
+    }
+
+    /// The size of what is summed up to the objective.
+    fn size(&self) -> f64 {
+        self.objective.last().map_or(0.0, |l| l.abs()) + self.log_jacobian.abs()
+    }
+
+    /// Whether the stopping rule is met by steps of EM's own.
+    pub(crate) fn converged(&self, stopping: &Stopping) -> bool {
+        let since = self
+            .since_rescue
+            .max(self.since_beyond)
+            .min(self.objective.len());
+        stopping.is_met(
+            &self.objective[since..],
+            self.total_weight,
+            2.0 * f64::EPSILON * self.size(),
+        )
+    }
+
+    /// Whether the last gain is as small as the stopping rule asks for, whatever the step.
+    pub(crate) fn hardly_moves(&self, stopping: &Stopping) -> bool {
+        let [.., before, now] = self.objective[self.since_rescue..] else {
+            return false;
+        };
+        stopping.is_small(now - before, now, self.total_weight)
+    }
+
+    pub(crate) fn progress(&self, iteration: usize, max_iterations: usize) -> Progress {
+        let gain = if let [.., before, now] = self.trace[..] {
+            now - before
+        } else {
+            f64::NAN
+        };
+        let log_likelihood = self.trace.last().copied().unwrap_or(f64::NAN);
+        Progress {
+            iteration,
+            max_iterations,
+            log_likelihood,
+            gain,
+        }
+    }
+
+    pub(crate) fn report(
+        self,
+        stop: Stop,
+        n_iterations: usize,
+        rescuer: Rescuer<'_>,
+        n_samples: usize,
+    ) -> Report {
+        Report {
+            stop,
+            n_iterations,
+            n_passes: self.n_passes,
+            log_likelihood: self.trace.last().copied().unwrap_or(f64::NAN),
+            trace: self.trace,
+            objective: self.objective,
+            n_singular: rescuer.n_singular(),
+            events: rescuer.events,
+            n_samples,
+            total_weight: self.total_weight,
+        }
+    }
+}
+
+/// By how much squared distances magnify rounding: the entries of a covariance are rounded, which its variance inflation
+/// magnifies; means and data are rounded at a size of up to 2 in the frame, which small standard deviations magnify.
+fn conditioning(model: &GaussianMixture) -> f64 {
+    let inflation = model.variance_inflation();
+    let variances = (0..model.n_components()).flat_map(|k| model.covariances().variances(k));
+    inflation + 2.0 * (inflation / variances.fold(f64::INFINITY, f64::min)).sqrt()
+}
