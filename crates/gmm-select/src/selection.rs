@@ -293,14 +293,15 @@ impl Selection {
     }
 }
 
-/// Whether two forms are the same model: of one feature all forms with a variance per component are, of one component the full
-/// and the tied one. A runner-up that is the best under another name is no rival.
+/// Whether two candidates are the same model: a fit that lost a component is one of fewer; of one feature all forms with a
+/// variance per component are the same, of one component the full and the tied one. The best under another name is no rival.
 fn are_one_model(a: &Candidate, b: &Candidate) -> bool {
     let (Ok(x), Ok(y)) = (&a.fitted, &b.fitted) else {
         return false;
     };
-    a.n_components == b.n_components
-        && (a.n_components == 1 || x.model().n_features() == 1)
+    let (n_components, n_features) = (x.model().n_components(), x.model().n_features());
+    n_components == y.model().n_components()
+        && (a.covariance == b.covariance || n_components == 1 || n_features == 1)
         && x.scores.n_free_parameters == y.scores.n_free_parameters
 }
 

@@ -2,12 +2,15 @@
 
 use super::Structure;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::kernels::{weighted_mean, weighted_scatter, weighted_squares};
+use crate::kernels::{dense_sums, diagonal_sums};
+
+/// How many times larger a sum of squares may be about the shift than about the mean: four bits are lost at the most.
+const CANCELLATION: f64 = 16.0;
 
 /// Occupancy Σᵢ rᵢ, mean (about a shift) and scatter Σᵢ rᵢ (xᵢ - mean)(xᵢ - mean)' of one component.
 ///
 /// The scatter is always about the moments' own mean, block by block, and parts are merged by the rule of Chan, Golub
-/// and LeVeque (1983), which only adds positive terms: no E\[x²\] - μ², so no cancellation, however far the data lie from
+/// and LeVeque (1983), which only adds positive terms: no E\[x²\] - μ², so no cancellation to speak of, however far the data lie from
 /// the origin or from the current mean.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
@@ -31,7 +34,10 @@ impl Moments {
 
     /// Adds a block with responsibilities `r` (sample weights included), about `shift`.
     ///
-    /// `part`, `centred` and `scaled` are buffers: moments of the same shape, and twice n_features x [`BLOCK_ROWS`] numbers.
+    /// The block's sums are taken about the shift and then centred at its own mean. Where that would cancel (the block's mean
+    /// is far from the shift against its spread, as in the first steps from a bad start), they are taken again about that mean.
+    ///
+    /// `part` and the two buffers of n_features x [`BLOCK_ROWS`] numbers are working memory.
     pub fn observe(
         &mut self,
         block: &Block,
@@ -41,22 +47,67 @@ impl Moments {
         centred: &mut [f64],
         scaled: &mut [f64],
     ) {
-        let centred = &mut centred[..shift.len() * BLOCK_ROWS];
-        part.occupancy = weighted_mean(block.values(), r, shift, &mut part.mean, centred);
+        part.sum(block, r, shift, centred, scaled);
         if part.occupancy > 0.0 {
-            part.scatter.fill(0.0);
-            if part.scatter.len() == shift.len() {
-                weighted_squares(centred, r, &mut part.scatter);
-            } else {
-                weighted_scatter(
-                    centred,
-                    r,
-                    &mut scaled[..shift.len() * BLOCK_ROWS],
-                    &mut part.scatter,
-                );
+            if !part.centre() {
+                let near: Vec<f64> = shift.iter().zip(&part.mean).map(|(s, m)| s + m).collect();
+                part.sum(block, r, &near, centred, scaled);
+                part.centre();
+                // near - shift and not the mean from before: near is rounded.
+                for (mean, (near, shift)) in part.mean.iter_mut().zip(near.iter().zip(shift)) {
+                    *mean += near - shift;
+                }
             }
             self.merge(part);
         }
+    }
+
+    /// Sums of a block about a shift: n, Σ r z in `mean` and Σ r z z' in `scatter`.
+    fn sum(
+        &mut self,
+        block: &Block,
+        r: &[f64],
+        shift: &[f64],
+        centred: &mut [f64],
+        scaled: &mut [f64],
+    ) {
+        let lanes = shift.len() * BLOCK_ROWS;
+        let (sums, products) = (&mut self.mean, &mut self.scatter);
+        self.occupancy = if products.len() == shift.len() {
+            diagonal_sums(block.values(), r, shift, sums, products)
+        } else {
+            let buffers = [&mut centred[..lanes], &mut scaled[..lanes]];
+            dense_sums(block.values(), r, shift, buffers, sums, products)
+        };
+    }
+
+    /// From sums to a mean and the scatter about it; tells whether no feature cancels by more than [`CANCELLATION`].
+    fn centre(&mut self) -> bool {
+        let n = self.occupancy;
+        self.mean.iter_mut().for_each(|m| *m /= n);
+        let d = self.mean.len();
+        let diagonal = self.scatter.len() == d;
+        let mut is_accurate = true;
+        let mut entry = 0;
+        for i in 0..d {
+            let scaled = n * self.mean[i];
+            let raw = self.scatter[if diagonal { i } else { entry + i }];
+            if diagonal {
+                self.scatter[i] -= scaled * self.mean[i];
+            } else {
+                for j in 0..=i {
+                    self.scatter[entry + j] -= scaled * self.mean[j];
+                }
+                entry += i + 1;
+            }
+            let centred = self.scatter[if diagonal { i } else { entry - 1 }];
+            is_accurate &= raw <= CANCELLATION * centred;
+            // Rounding may leave a constant feature a variance below 0.
+            if centred < 0.0 {
+                self.scatter[if diagonal { i } else { entry - 1 }] = 0.0;
+            }
+        }
+        is_accurate
     }
 
     /// Adds moments about the same shift.

@@ -11,7 +11,7 @@ mod whiten;
 
 pub use exponential::{exp_nonpositive, ln_of_sum};
 pub use mixture::normalize_joint;
-pub use scatter::{packed_len, weighted_mean, weighted_scatter, weighted_squares};
+pub use scatter::{dense_sums, diagonal_sums, packed_len};
 pub use whiten::{Whitener, scaled_norm};
 
 /// The kernels as `pulp` operations, so that tests can run them on every instruction set of a machine
@@ -19,6 +19,6 @@ pub use whiten::{Whitener, scaled_norm};
 #[doc(hidden)]
 pub mod operations {
     pub use super::mixture::Normalize;
-    pub use super::scatter::{WeightedMean, WeightedScatter, WeightedSquares};
+    pub use super::scatter::{DenseSums, DiagonalSums};
     pub use super::whiten::{ScaledNorm, SquaredNorm};
 }

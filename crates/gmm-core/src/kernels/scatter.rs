@@ -1,4 +1,4 @@
-//! Weighted moments of the lanes of a block.
+//! Weighted sums of the lanes of a block about a shift, from which its moments follow: one pass over the numbers.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -6,140 +6,115 @@ use crate::block::BLOCK_ROWS;
 
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
 const TILE: usize = 4;
+/// Vectors that are summed side by side where there is one sum, to hide the latency of an addition.
+const CHAINS: usize = 4;
 
 /// Numbers in the packed lower triangle of a symmetric matrix: entry (i, j <= i) stands at `i (i + 1) / 2 + j`.
 pub fn packed_len(n_features: usize) -> usize {
     n_features * (n_features + 1) / 2
 }
 
-/// The weighted mean of a block about a shift, and the block centred at it: returns n = Σᵢ rᵢ.
+/// n = Σᵢ rᵢ (returned), `sums[j] = Σᵢ rᵢ zᵢⱼ` and the packed lower triangle `products = Σᵢ rᵢ zᵢ zᵢ'` with z = x - shift.
 ///
-/// `mean[j] = Σᵢ rᵢ (xᵢⱼ - shiftⱼ) / n`, `centred[j][i] = xᵢⱼ - shiftⱼ - mean[j]`.
-/// Where n is 0 the mean is 0. All buffers as in [`weighted_scatter`].
+/// `x` is feature-major (n_features x [`BLOCK_ROWS`]); `z` and `scaled` are buffers of its size. D² + 4 D flop per row.
 ///
 /// # Panics
 /// If a buffer has another size.
-pub fn weighted_mean(
+pub fn dense_sums(
     x: &[f64],
     r: &[f64],
     shift: &[f64],
-    mean: &mut [f64],
-    centred: &mut [f64],
+    [z, scaled]: [&mut [f64]; 2],
+    sums: &mut [f64],
+    products: &mut [f64],
 ) -> f64 {
     assert_eq!(x.len(), shift.len() * BLOCK_ROWS);
-    assert_eq!(centred.len(), x.len());
-    assert_eq!(mean.len(), shift.len());
-    assert_eq!(r.len(), BLOCK_ROWS);
-    Arch::new().dispatch(WeightedMean {
+    assert_eq!([z.len(), scaled.len()], [x.len(); 2]);
+    assert_eq!([r.len(), sums.len()], [BLOCK_ROWS, shift.len()]);
+    assert_eq!(products.len(), packed_len(shift.len()));
+    Arch::new().dispatch(DenseSums {
         x,
         r,
         shift,
-        mean,
-        centred,
+        z,
+        scaled,
+        sums,
+        products,
     })
 }
 
 #[doc(hidden)]
-pub struct WeightedMean<'a> {
+pub struct DenseSums<'a> {
     pub x: &'a [f64],
     pub r: &'a [f64],
     pub shift: &'a [f64],
-    pub mean: &'a mut [f64],
-    pub centred: &'a mut [f64],
+    pub z: &'a mut [f64],
+    pub scaled: &'a mut [f64],
+    pub sums: &'a mut [f64],
+    pub products: &'a mut [f64],
 }
 
-impl WithSimd for WeightedMean<'_> {
+impl WithSimd for DenseSums<'_> {
     type Output = f64;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let (r, _) = S::as_simd_f64s(self.r);
-        let n = sum(simd, r);
-        let features =
-            (self.x.chunks_exact(BLOCK_ROWS)).zip(self.centred.chunks_exact_mut(BLOCK_ROWS));
-        for (((x, z), shift), mean) in features.zip(self.shift).zip(self.mean) {
-            let (x, _) = S::as_simd_f64s(x);
-            let (z, _) = S::as_mut_simd_f64s(z);
-            let total = shifted_dot(simd, x, r, simd.splat_f64s(*shift));
-            *mean = if n > 0.0 { total / n } else { 0.0 };
-            // (x - shift) - mean and not x - (shift + mean): the sum of shift and mean would be rounded.
-            let (shift, mean) = (simd.splat_f64s(*shift), simd.splat_f64s(*mean));
-            for (z, x) in z.iter_mut().zip(x) {
-                *z = simd.sub_f64s(simd.sub_f64s(*x, shift), mean);
-            }
-        }
-        n
-    }
-}
-
-/// Adds Σᵢ rᵢ zᵢ zᵢ' to a packed lower triangle.
-///
-/// `z` is feature-major (n_features x [`BLOCK_ROWS`]), `scaled` receives r z, `packed` holds [`packed_len`] sums.
-///
-/// # Panics
-/// If a buffer has another size.
-pub fn weighted_scatter(z: &[f64], r: &[f64], scaled: &mut [f64], packed: &mut [f64]) {
-    let d = z.len() / BLOCK_ROWS;
-    assert_eq!(z.len(), d * BLOCK_ROWS);
-    assert_eq!(scaled.len(), z.len());
-    assert_eq!(r.len(), BLOCK_ROWS);
-    assert_eq!(packed.len(), packed_len(d));
-    Arch::new().dispatch(WeightedScatter {
-        d,
-        z,
-        r,
-        scaled,
-        packed,
-    });
-}
-
-#[doc(hidden)]
-pub struct WeightedScatter<'a> {
-    pub d: usize,
-    pub z: &'a [f64],
-    pub r: &'a [f64],
-    pub scaled: &'a mut [f64],
-    pub packed: &'a mut [f64],
-}
-
-impl WithSimd for WeightedScatter<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        for (scaled, z) in self
-            .scaled
-            .chunks_exact_mut(BLOCK_ROWS)
-            .zip(self.z.chunks_exact(BLOCK_ROWS))
-        {
-            for ((s, z), r) in scaled.iter_mut().zip(z).zip(self.r) {
-                *s = z * r;
-            }
-        }
         let stride = BLOCK_ROWS / S::F64_LANES;
-        let (z, _) = S::as_simd_f64s(self.z);
-        let (scaled, _) = S::as_simd_f64s(self.scaled);
-        for i in (0..self.d).step_by(TILE) {
-            let rows = TILE.min(self.d - i);
-            for j in (0..=i).step_by(TILE) {
-                let columns = TILE.min(self.d - j);
+        let d = self.shift.len();
+        let (x, _) = S::as_simd_f64s(self.x);
+        let (r, _) = S::as_simd_f64s(self.r);
+        let (z, _) = S::as_mut_simd_f64s(self.z);
+        let (scaled, _) = S::as_mut_simd_f64s(self.scaled);
+        let features = x
+            .chunks_exact(stride)
+            .zip(z.chunks_exact_mut(stride))
+            .zip(scaled.chunks_exact_mut(stride));
+        for (((x, z), scaled), (shift, sum)) in features.zip(self.shift.iter().zip(self.sums)) {
+            let shift = simd.splat_f64s(*shift);
+            let mut acc = [simd.splat_f64s(0.0); CHAINS];
+            let lanes = x
+                .chunks_exact(CHAINS)
+                .zip(z.chunks_exact_mut(CHAINS))
+                .zip(scaled.chunks_exact_mut(CHAINS));
+            for (((x, z), scaled), r) in lanes.zip(r.chunks_exact(CHAINS)) {
+                for v in 0..CHAINS {
+                    z[v] = simd.sub_f64s(x[v], shift);
+                    scaled[v] = simd.mul_f64s(z[v], r[v]);
+                    acc[v] = simd.add_f64s(acc[v], scaled[v]);
+                }
+            }
+            *sum = reduce(simd, acc);
+        }
+        for i in (0..d).step_by(TILE) {
+            let rows = TILE.min(d - i);
+            for j in (0..i).step_by(TILE) {
                 let tile = Tile {
                     left: &scaled[i * stride..],
                     right: &z[j * stride..],
                     i,
                     j,
                 };
-                match (rows, columns) {
-                    (4, 4) => tile.add::<S, 4, 4>(simd, self.packed),
-                    (3, 4) => tile.add::<S, 3, 4>(simd, self.packed),
-                    (2, 4) => tile.add::<S, 2, 4>(simd, self.packed),
-                    (1, 4) => tile.add::<S, 1, 4>(simd, self.packed),
-                    (3, _) => tile.add::<S, 3, 3>(simd, self.packed),
-                    (2, _) => tile.add::<S, 2, 2>(simd, self.packed),
-                    _ => tile.add::<S, 1, 1>(simd, self.packed),
+                match rows {
+                    1 => tile.write::<S, 1, TILE, false>(simd, self.products),
+                    2 => tile.write::<S, 2, TILE, false>(simd, self.products),
+                    3 => tile.write::<S, 3, TILE, false>(simd, self.products),
+                    _ => tile.write::<S, TILE, TILE, false>(simd, self.products),
                 }
             }
+            let tile = Tile {
+                left: &scaled[i * stride..],
+                right: &z[i * stride..],
+                i,
+                j: i,
+            };
+            match rows {
+                1 => tile.write::<S, 1, 1, true>(simd, self.products),
+                2 => tile.write::<S, 2, 2, true>(simd, self.products),
+                3 => tile.write::<S, 3, 3, true>(simd, self.products),
+                _ => tile.write::<S, TILE, TILE, true>(simd, self.products),
+            }
         }
+        total(simd, r)
     }
 }
 
@@ -152,93 +127,114 @@ struct Tile<'a, V> {
 }
 
 impl<V: Copy> Tile<'_, V> {
+    /// On the diagonal only the lower triangle is summed.
     #[inline(always)]
-    fn add<S: Simd<f64s = V>, const R: usize, const C: usize>(&self, simd: S, packed: &mut [f64]) {
+    fn write<S: Simd<f64s = V>, const R: usize, const C: usize, const DIAGONAL: bool>(
+        &self,
+        simd: S,
+        packed: &mut [f64],
+    ) {
         let stride = BLOCK_ROWS / S::F64_LANES;
         let left: [&[V]; R] = std::array::from_fn(|a| &self.left[a * stride..(a + 1) * stride]);
         let right: [&[V]; C] = std::array::from_fn(|b| &self.right[b * stride..(b + 1) * stride]);
         let mut sums = [[simd.splat_f64s(0.0); C]; R];
         for lane in 0..stride {
             let right: [V; C] = std::array::from_fn(|b| right[b][lane]);
-            for (sums, left) in sums.iter_mut().zip(&left) {
-                for (sum, right) in sums.iter_mut().zip(&right) {
-                    *sum = simd.mul_add_f64s(left[lane], *right, *sum);
+            for a in 0..R {
+                let left = left[a][lane];
+                for b in 0..C {
+                    if !DIAGONAL || b <= a {
+                        sums[a][b] = simd.mul_add_f64s(left, right[b], sums[a][b]);
+                    }
                 }
             }
         }
         for (a, sums) in sums.iter().enumerate() {
             let row = self.i + a;
             for (b, sum) in sums.iter().enumerate() {
-                let column = self.j + b;
-                if column <= row {
-                    packed[row * (row + 1) / 2 + column] += simd.reduce_sum_f64s(*sum);
+                if !DIAGONAL || b <= a {
+                    packed[row * (row + 1) / 2 + self.j + b] = simd.reduce_sum_f64s(*sum);
                 }
             }
         }
     }
 }
 
-/// Adds Σᵢ rᵢ zᵢⱼ² for each feature j: the diagonal of the weighted scatter.
+/// n = Σᵢ rᵢ (returned), `sums[j] = Σᵢ rᵢ zᵢⱼ` and `squares[j] = Σᵢ rᵢ zᵢⱼ²` with z = x - shift.
 ///
 /// # Panics
 /// If a buffer has another size.
-pub fn weighted_squares(z: &[f64], r: &[f64], sums: &mut [f64]) {
-    assert_eq!(z.len(), sums.len() * BLOCK_ROWS);
-    assert_eq!(r.len(), BLOCK_ROWS);
-    Arch::new().dispatch(WeightedSquares { z, r, sums });
+pub fn diagonal_sums(
+    x: &[f64],
+    r: &[f64],
+    shift: &[f64],
+    sums: &mut [f64],
+    squares: &mut [f64],
+) -> f64 {
+    assert_eq!(x.len(), shift.len() * BLOCK_ROWS);
+    assert_eq!(
+        [r.len(), sums.len(), squares.len()],
+        [BLOCK_ROWS, shift.len(), shift.len()]
+    );
+    Arch::new().dispatch(DiagonalSums {
+        x,
+        r,
+        shift,
+        sums,
+        squares,
+    })
 }
 
 #[doc(hidden)]
-pub struct WeightedSquares<'a> {
-    pub z: &'a [f64],
+pub struct DiagonalSums<'a> {
+    pub x: &'a [f64],
     pub r: &'a [f64],
+    pub shift: &'a [f64],
     pub sums: &'a mut [f64],
+    pub squares: &'a mut [f64],
 }
 
-impl WithSimd for WeightedSquares<'_> {
-    type Output = ();
+impl WithSimd for DiagonalSums<'_> {
+    type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let stride = BLOCK_ROWS / S::F64_LANES;
+        let (x, _) = S::as_simd_f64s(self.x);
         let (r, _) = S::as_simd_f64s(self.r);
-        for (z, out) in self.z.chunks_exact(BLOCK_ROWS).zip(self.sums) {
-            let (z, _) = S::as_simd_f64s(z);
-            let mut acc = [simd.splat_f64s(0.0); 4];
-            for (z, r) in z.chunks_exact(4).zip(r.chunks_exact(4)) {
-                for (acc, (z, r)) in acc.iter_mut().zip(z.iter().zip(r)) {
-                    *acc = simd.mul_add_f64s(simd.mul_f64s(*z, *r), *z, *acc);
+        let outputs = self.sums.iter_mut().zip(self.squares);
+        for ((x, shift), (sum, square)) in x.chunks_exact(stride).zip(self.shift).zip(outputs) {
+            let shift = simd.splat_f64s(*shift);
+            let mut first = [simd.splat_f64s(0.0); CHAINS];
+            let mut second = first;
+            for (x, r) in x.chunks_exact(CHAINS).zip(r.chunks_exact(CHAINS)) {
+                for v in 0..CHAINS {
+                    let z = simd.sub_f64s(x[v], shift);
+                    let scaled = simd.mul_f64s(z, r[v]);
+                    first[v] = simd.add_f64s(first[v], scaled);
+                    second[v] = simd.mul_add_f64s(scaled, z, second[v]);
                 }
             }
-            *out += reduce(simd, acc);
+            *sum = reduce(simd, first);
+            *square = reduce(simd, second);
         }
+        total(simd, r)
     }
 }
 
 #[inline(always)]
-fn sum<S: Simd>(simd: S, values: &[S::f64s]) -> f64 {
-    let mut acc = [simd.splat_f64s(0.0); 4];
-    for chunk in values.chunks_exact(4) {
-        for (acc, v) in acc.iter_mut().zip(chunk) {
-            *acc = simd.add_f64s(*acc, *v);
-        }
-    }
-    reduce(simd, acc)
-}
-
-/// Σᵢ rᵢ (xᵢ - shift).
-#[inline(always)]
-fn shifted_dot<S: Simd>(simd: S, x: &[S::f64s], r: &[S::f64s], shift: S::f64s) -> f64 {
-    let mut acc = [simd.splat_f64s(0.0); 4];
-    for (x, r) in x.chunks_exact(4).zip(r.chunks_exact(4)) {
-        for (acc, (x, r)) in acc.iter_mut().zip(x.iter().zip(r)) {
-            *acc = simd.mul_add_f64s(simd.sub_f64s(*x, shift), *r, *acc);
+fn total<S: Simd>(simd: S, values: &[S::f64s]) -> f64 {
+    let mut acc = [simd.splat_f64s(0.0); CHAINS];
+    for chunk in values.chunks_exact(CHAINS) {
+        for v in 0..CHAINS {
+            acc[v] = simd.add_f64s(acc[v], chunk[v]);
         }
     }
     reduce(simd, acc)
 }
 
 #[inline(always)]
-fn reduce<S: Simd>(simd: S, acc: [S::f64s; 4]) -> f64 {
+fn reduce<S: Simd>(simd: S, acc: [S::f64s; CHAINS]) -> f64 {
     let [a, b, c, d] = acc;
     simd.reduce_sum_f64s(simd.add_f64s(simd.add_f64s(a, b), simd.add_f64s(c, d)))
 }

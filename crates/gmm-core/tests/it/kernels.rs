@@ -3,13 +3,11 @@
 //! A sum of n products, in whatever order, is off by at most n ε / 2 times the sum of its absolute terms (Higham 2002, §3.1;
 //! ε is twice the unit roundoff). Both sides round, so a bound is twice that: n ε.
 
-use gmm_core::block::BLOCK_ROWS;
-use gmm_core::kernels::operations::{
-    Normalize, ScaledNorm, SquaredNorm, WeightedMean, WeightedScatter, WeightedSquares,
-};
+use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::covariance::{Moments, Structure};
+use gmm_core::kernels::operations::{DenseSums, DiagonalSums, Normalize, ScaledNorm, SquaredNorm};
 use gmm_core::kernels::{
-    Whitener, exp_nonpositive, normalize_joint, packed_len, scaled_norm, weighted_mean,
-    weighted_scatter, weighted_squares,
+    Whitener, dense_sums, diagonal_sums, exp_nonpositive, normalize_joint, packed_len, scaled_norm,
 };
 use gmm_testkit::naive;
 use proptest::collection::vec;
@@ -65,6 +63,18 @@ fn features(values: &[f64]) -> Vec<Vec<f64>> {
         .chunks_exact(BLOCK_ROWS)
         .map(<[f64]>::to_vec)
         .collect()
+}
+
+fn shifted(x: &[f64], shift: &[f64]) -> Vec<Vec<f64>> {
+    let lanes = x.chunks_exact(BLOCK_ROWS).zip(shift);
+    lanes
+        .map(|(lane, shift)| lane.iter().map(|x| x - shift).collect())
+        .collect()
+}
+
+/// Σᵢ rᵢ zᵢⱼ for each feature.
+fn naive_sums(z: &[Vec<f64>], r: &[f64]) -> Vec<f64> {
+    z.iter().map(|lane| naive::exact_dot(lane, r)).collect()
 }
 
 fn block() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>)> {
@@ -162,79 +172,94 @@ proptest! {
     }
 
     #[test]
-    fn weighted_means((x, shift, r) in block()) {
+    fn sums_of_dense_moments((x, shift, r) in block()) {
         let d = shift.len();
-        let z: Vec<Vec<f64>> = features(&x)
-            .iter()
-            .zip(&shift)
-            .map(|(lane, shift)| lane.iter().map(|x| x - shift).collect())
-            .collect();
-        let expected = naive::weighted_mean(&z, &r);
-        let n = naive::exact_sum(&r);
-        let buffers = (0.0, vec![f64::NAN; d], vec![f64::NAN; d * BLOCK_ROWS]);
-        let results = on_each(&buffers, |set, (n, mean, centred)| {
-            *n = set.dispatch(WeightedMean { x: &x, r: &r, shift: &shift, mean, centred });
+        let z = shifted(&x, &shift);
+        let (n, first, second) = (naive::exact_sum(&r), naive_sums(&z, &r), naive::weighted_scatter(&z, &r));
+        let absolute: Vec<Vec<f64>> = z.iter().map(|l| l.iter().map(|v| v.abs()).collect()).collect();
+        let (sizes, magnitude) = (naive_sums(&absolute, &r), naive::weighted_scatter(&absolute, &r));
+        let nan = |n: usize| vec![f64::NAN; n];
+        let buffers = (0.0, nan(d * BLOCK_ROWS), nan(d * BLOCK_ROWS), nan(d), nan(packed_len(d)));
+        let results = on_each(&buffers, |set, (n, z, scaled, sums, products)| {
+            *n = set.dispatch(DenseSums { x: &x, r: &r, shift: &shift, z, scaled, sums, products });
         });
-        for (found, mean, centred) in &results {
+        for (found, _, _, sums, products) in &results {
             prop_assert!((found - n).abs() <= LANES * EPS * n);
-            for (j, lane) in centred.chunks_exact(BLOCK_ROWS).enumerate() {
-                // The sums above and below the line have 256 terms each, then there is one division (or two, with a reciprocal).
-                let magnitude: f64 = z[j].iter().zip(&r).map(|(z, r)| r * z.abs()).sum();
-                let tolerance = (2.0 * LANES + 3.0) * EPS * magnitude;
-                prop_assert!((mean[j] - expected[j]).abs() * n <= tolerance, "{} {}", mean[j], expected[j]);
-                let about: Vec<f64> = z[j].iter().map(|z| z - mean[j]).collect();
-                prop_assert_eq!(bits(lane), bits(&about));
-            }
-        }
-        let (_, mut mean, mut centred) = buffers;
-        let n = weighted_mean(&x, &r, &shift, &mut mean, &mut centred);
-        let best = &results[results.len() - 1];
-        prop_assert_eq!((n.to_bits(), bits(&mean), bits(&centred)), (best.0.to_bits(), bits(&best.1), bits(&best.2)));
-    }
-
-    #[test]
-    fn weighted_scatters((z, _, r) in block(), before in -5.0..5.0) {
-        let d = z.len() / BLOCK_ROWS;
-        let lanes = features(&z);
-        let expected = naive::weighted_scatter(&lanes, &r);
-        let absolute: Vec<Vec<f64>> = lanes.iter().map(|l| l.iter().map(|v| v.abs()).collect()).collect();
-        let magnitude = naive::weighted_scatter(&absolute, &r);
-        let buffers = (vec![f64::NAN; z.len()], vec![before; packed_len(d)]);
-        let results = on_each(&buffers, |set, (scaled, packed)| {
-            set.dispatch(WeightedScatter { d, z: &z, r: &r, scaled, packed });
-        });
-        for (_, packed) in &results {
             for i in 0..d {
+                prop_assert!((sums[i] - first[i]).abs() <= (LANES + 2.0) * EPS * sizes[i]);
                 for j in 0..=i {
-                    let found = packed[i * (i + 1) / 2 + j];
-                    // 256 products of three factors, and what stood there before.
-                    let tolerance = (LANES + 3.0) * EPS * (magnitude[i][j] + f64::abs(before));
-                    prop_assert!((found - (before + expected[i][j])).abs() <= tolerance, "({i}, {j})");
+                    // 256 products of three factors.
+                    let found = products[i * (i + 1) / 2 + j];
+                    prop_assert!((found - second[i][j]).abs() <= (LANES + 3.0) * EPS * magnitude[i][j], "({i}, {j})");
                 }
             }
         }
-        let (mut scaled, mut packed) = buffers;
-        weighted_scatter(&z, &r, &mut scaled, &mut packed);
-        prop_assert_eq!(bits(&packed), bits(&results[results.len() - 1].1));
+        let (_, mut z, mut scaled, mut sums, mut products) = buffers;
+        let n = dense_sums(&x, &r, &shift, [&mut z, &mut scaled], &mut sums, &mut products);
+        let best = &results[results.len() - 1];
+        prop_assert_eq!((n.to_bits(), bits(&sums), bits(&products)), (best.0.to_bits(), bits(&best.3), bits(&best.4)));
     }
 
     #[test]
-    fn weighted_sums_of_squares((z, _, r) in block(), before in 0.0..5.0) {
-        let lanes = features(&z);
-        let expected = naive::weighted_scatter(&lanes, &r);
-        let results = on_each(&vec![before; lanes.len()], |set, sums| {
-            set.dispatch(WeightedSquares { z: &z, r: &r, sums });
+    fn sums_of_diagonal_moments((x, shift, r) in block()) {
+        let d = shift.len();
+        let z = shifted(&x, &shift);
+        let (n, first, second) = (naive::exact_sum(&r), naive_sums(&z, &r), naive::weighted_scatter(&z, &r));
+        let absolute: Vec<Vec<f64>> = z.iter().map(|l| l.iter().map(|v| v.abs()).collect()).collect();
+        let sizes = naive_sums(&absolute, &r);
+        let buffers = (0.0, vec![f64::NAN; d], vec![f64::NAN; d]);
+        let results = on_each(&buffers, |set, (n, sums, squares)| {
+            *n = set.dispatch(DiagonalSums { x: &x, r: &r, shift: &shift, sums, squares });
         });
-        for sums in &results {
-            for (j, found) in sums.iter().enumerate() {
+        for (found, sums, squares) in &results {
+            prop_assert!((found - n).abs() <= LANES * EPS * n);
+            for j in 0..d {
+                prop_assert!((sums[j] - first[j]).abs() <= (LANES + 2.0) * EPS * sizes[j]);
                 // All terms are positive.
-                let expected = before + expected[j][j];
-                prop_assert!((found - expected).abs() <= (LANES + 3.0) * EPS * expected);
+                prop_assert!((squares[j] - second[j][j]).abs() <= (LANES + 3.0) * EPS * second[j][j]);
             }
         }
-        let mut sums = vec![before; lanes.len()];
-        weighted_squares(&z, &r, &mut sums);
-        prop_assert_eq!(bits(&sums), bits(&results[results.len() - 1]));
+        let (_, mut sums, mut squares) = buffers;
+        let n = diagonal_sums(&x, &r, &shift, &mut sums, &mut squares);
+        let best = &results[results.len() - 1];
+        prop_assert_eq!((n.to_bits(), bits(&sums), bits(&squares)), (best.0.to_bits(), bits(&best.1), bits(&best.2)));
+    }
+
+    /// However far the shift, the moments of a block are those about its own mean.
+    #[test]
+    fn moments_do_not_cancel((x, _, r) in block(), distance in prop_oneof![Just(0.0), -1e8..1e8], is_diagonal in any::<bool>()) {
+        let d = x.len() / BLOCK_ROWS;
+        let rows: Vec<Vec<f64>> = (0..BLOCK_ROWS).map(|i| (0..d).map(|j| x[j * BLOCK_ROWS + i]).collect()).collect();
+        let table = gmm_testkit::matrix(&rows);
+        let mut block = Block::new(d);
+        block.fill(&(&table).into(), 0, &Frame::identity(d)).unwrap();
+        let structure = if is_diagonal { Structure::Diagonal } else { Structure::Dense };
+        let shift = vec![distance; d];
+        let zeros = Moments::zeros(structure, d);
+        let (mut moments, mut part) = (zeros.clone(), zeros);
+        let (mut z, mut scaled) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        moments.observe(&block, &r, &shift, &mut part, &mut z, &mut scaled);
+        let n = naive::exact_sum(&r);
+        prop_assume!(n > 0.0);
+        let lanes = features(&x);
+        let mean = naive::weighted_mean(&lanes, &r);
+        let centred: Vec<Vec<f64>> =
+            lanes.iter().zip(&mean).map(|(lane, mean)| lane.iter().map(|x| x - mean).collect()).collect();
+        let expected = naive::weighted_scatter(&centred, &r);
+        for i in 0..d {
+            // The mean is kept relative to the shift, and x - shift is rounded once: ε of the distance.
+            prop_assert!((moments.mean[i] + distance - mean[i]).abs() <= LANES * EPS * (10.0 + distance.abs()));
+            for j in 0..=i {
+                if is_diagonal && i != j {
+                    continue;
+                }
+                let found = moments.scatter[if is_diagonal { i } else { i * (i + 1) / 2 + j }];
+                // 16 times the scatter may be summed up about the shift, in 256 terms.
+                let size = (expected[i][i] * expected[j][j]).sqrt();
+                let tolerance = 17.0 * (LANES + 3.0) * EPS * size + n * (EPS * 20.0).powi(2) * LANES;
+                prop_assert!((found - expected[i][j]).abs() <= tolerance, "{found} {}", expected[i][j]);
+            }
+        }
     }
 
     #[test]
@@ -287,21 +312,23 @@ proptest! {
 }
 
 #[test]
-fn blocks_without_weight_have_the_mean_zero() {
-    let x: Vec<f64> = (0..2 * BLOCK_ROWS).map(|i| i as f64).collect();
-    let (shift, r) = ([1.0, 2.0], [0.0; BLOCK_ROWS]);
-    let buffers = (0.0, vec![f64::NAN; 2], vec![f64::NAN; x.len()]);
-    for (n, mean, centred) in on_each(&buffers, |set, (n, mean, centred)| {
-        *n = set.dispatch(WeightedMean {
-            x: &x,
-            r: &r,
-            shift: &shift,
-            mean,
-            centred,
-        });
-    }) {
-        assert_eq!((n.to_bits(), bits(&mean)), (0, vec![0, 0]));
-        assert!(centred.iter().all(|z| z.is_finite()));
+fn blocks_without_weight_leave_moments_alone() {
+    let x = gmm_testkit::matrix(&vec![vec![1.0, 2.0]; 300]);
+    let mut block = Block::new(2);
+    block.fill(&(&x).into(), 0, &Frame::identity(2)).unwrap();
+    for structure in [Structure::Dense, Structure::Diagonal, Structure::Isotropic] {
+        let zeros = Moments::zeros(structure, 2);
+        let (mut moments, mut part) = (zeros.clone(), zeros.clone());
+        let (mut z, mut scaled) = (vec![0.0; 2 * BLOCK_ROWS], vec![0.0; 2 * BLOCK_ROWS]);
+        moments.observe(
+            &block,
+            &[0.0; BLOCK_ROWS],
+            &[0.5, 0.5],
+            &mut part,
+            &mut z,
+            &mut scaled,
+        );
+        assert_eq!(moments, zeros);
     }
 }
 
@@ -309,22 +336,24 @@ fn blocks_without_weight_have_the_mean_zero() {
 fn weights_without_a_reciprocal_still_have_a_mean() {
     // 256 weights of 1e-311 sum to 2.6e-309, whose reciprocal is infinite.
     let r = [1e-311; BLOCK_ROWS];
-    let x: Vec<f64> = (0..BLOCK_ROWS).map(|i| 1.0 + (i % 4) as f64).collect();
-    let buffers = (0.0, vec![f64::NAN], vec![f64::NAN; BLOCK_ROWS]);
-    for (n, mean, _) in on_each(&buffers, |set, (n, mean, centred)| {
-        *n = set.dispatch(WeightedMean {
-            x: &x,
-            r: &r,
-            shift: &[0.0],
-            mean,
-            centred,
-        });
-    }) {
-        assert!(n > 0.0 && n.recip().is_infinite());
-        // Subnormal sums have an absolute error of 256 halves of the last bit of all, 5e-324.
-        let tolerance = LANES * 5e-324 * (mean[0] + 1.0) / n + 4.0 * EPS;
-        assert!((mean[0] - 2.5).abs() <= tolerance, "{}", mean[0]);
-    }
+    let rows: Vec<Vec<f64>> = (0..BLOCK_ROWS)
+        .map(|i| vec![1.0 + (i % 4) as f64])
+        .collect();
+    let x = gmm_testkit::matrix(&rows);
+    let mut block = Block::new(1);
+    block.fill(&(&x).into(), 0, &Frame::identity(1)).unwrap();
+    let zeros = Moments::zeros(Structure::Diagonal, 1);
+    let (mut moments, mut part) = (zeros.clone(), zeros);
+    let (mut z, mut scaled) = (vec![0.0; BLOCK_ROWS], vec![0.0; BLOCK_ROWS]);
+    moments.observe(&block, &r, &[0.0], &mut part, &mut z, &mut scaled);
+    assert!(moments.occupancy > 0.0 && moments.occupancy.recip().is_infinite());
+    // Subnormal sums have an absolute error of 256 halves of the last bit of all, 5e-324.
+    let tolerance = LANES * 5e-324 * (moments.mean[0] + 1.0) / moments.occupancy + 4.0 * EPS;
+    assert!(
+        (moments.mean[0] - 2.5).abs() <= tolerance,
+        "{}",
+        moments.mean[0]
+    );
 }
 
 #[test]

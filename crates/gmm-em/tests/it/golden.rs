@@ -52,10 +52,12 @@ fn default_fits_keep_their_values() {
             .seed(seed.parse().unwrap());
         let fit = em.fit(&table(name)).unwrap();
         let expected: f64 = log_likelihood.parse().unwrap();
-        assert_eq!(
-            fit.report().n_iterations,
-            iterations.parse::<usize>().unwrap(),
-            "{line}"
+        // Whether the last step still changes a bit depends on the order of summation.
+        let iterations: usize = iterations.parse().unwrap();
+        assert!(
+            fit.report().n_iterations.abs_diff(iterations) <= 1,
+            "{line}: {}",
+            fit.report()
         );
         // Instruction sets sum in different orders; a few hundred iterations may magnify the last digits.
         assert!(

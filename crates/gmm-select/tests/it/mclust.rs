@@ -193,7 +193,10 @@ fn criteria_are_those_of_mclust() {
             ),
         ] {
             // The file has 15 digits.
-            assert!((found - expected).abs() <= SAME_STEPS, "{key}: {found} {expected}");
+            assert!(
+                (found - expected).abs() <= SAME_STEPS,
+                "{key}: {found} {expected}"
+            );
             worst = worst.max((found - expected).abs());
         }
         n_fits += 1;
@@ -247,7 +250,10 @@ fn a_search_finds_what_mclust_finds() {
                     let missed = (MISSED.iter())
                         .find(|m| m.0 == name && m.1 == form && m.2 == k)
                         .map_or(0.0, |m| m.3);
-                    assert!(ours <= theirs + missed + LEFT, "{name} {form} {k}: {ours}, mclust has {theirs}");
+                    assert!(
+                        ours <= theirs + missed + LEFT,
+                        "{name} {form} {k}: {ours}, mclust has {theirs}"
+                    );
                     if ours < theirs - 0.1 {
                         n_better += 1;
                     } else if missed == 0.0 {
@@ -270,7 +276,11 @@ fn what_k_means_misses_other_starts_find() {
     let Some(folder) = folder() else { return };
     for (name, form, k, _) in MISSED {
         let x = data(&folder, name);
-        let model = if x.ncols() == 1 { "V" } else { form.mclust_name() };
+        let model = if x.ncols() == 1 {
+            "V"
+        } else {
+            form.mclust_name()
+        };
         let table = Table::read(&folder.join(format!("tables/{name}_BIC.csv")));
         let theirs = -table.number(&table.rows[k - 1], model).unwrap();
         let best = (Initialization::ALL.into_iter())
@@ -281,7 +291,10 @@ fn what_k_means_misses_other_starts_find() {
                 selection.value(selection.best_candidate()).unwrap()
             })
             .fold(f64::INFINITY, f64::min);
-        assert!(best <= theirs + LEFT, "{name} {form} {k}: {best}, mclust has {theirs}");
+        assert!(
+            best <= theirs + LEFT,
+            "{name} {form} {k}: {best}, mclust has {theirs}"
+        );
     }
 }
 
@@ -291,7 +304,10 @@ fn old_faithful_has_three_tied_components() {
     let Some(folder) = folder() else { return };
     let selection = Search::over(1..=9).run(&data(&folder, "faithful")).unwrap();
     let best = selection.best_candidate();
-    assert_eq!((best.n_components, best.covariance), (3, CovarianceType::Tied));
+    assert_eq!(
+        (best.n_components, best.covariance),
+        (3, CovarianceType::Tied)
+    );
     let bic = selection.value(best).unwrap();
     assert!(bic <= 2314.3 && bic > 2314.2, "{bic}");
 }
