@@ -1,7 +1,11 @@
 //! What the benchmarks share: seeded mixtures, data drawn from them, and starts.
 
+pub mod comparison;
+pub mod files;
+pub mod memory;
+
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, GaussianMixture};
+use gmm_core::{CovarianceType, GaussianMixture, Samples};
 use gmm_em::{Em, Start, SufficientStatistics};
 use gmm_testkit::data;
 
@@ -51,7 +55,11 @@ impl Workload {
     ///
     /// # Panics
     /// If the data and the model don't match.
-    pub fn pass(&self, x: &Mat<f64>, model: &GaussianMixture) -> SufficientStatistics {
+    pub fn pass<'a>(
+        &self,
+        x: impl Into<Samples<'a>>,
+        model: &GaussianMixture,
+    ) -> SufficientStatistics {
         let mut statistics = SufficientStatistics::zeros(model);
         match statistics.observe(model, x) {
             Ok(()) => statistics,

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::kernels::to_frame;
 use crate::{Error, Samples};
 
 /// Rows per block. 256 rows of up to about 250 features stay in a second-level cache of 512 KiB.
@@ -140,6 +141,7 @@ pub struct Block {
     len: usize,
     values: Vec<f64>,
     weights: Vec<f64>,
+    is_weighted: bool,
 }
 
 impl Block {
@@ -151,6 +153,7 @@ impl Block {
             len: 0,
             values: vec![0.0; n_features * BLOCK_ROWS],
             weights: vec![0.0; BLOCK_ROWS],
+            is_weighted: true,
         }
     }
 
@@ -177,29 +180,24 @@ impl Block {
         self.start = index * BLOCK_ROWS;
         self.len = (samples.n_samples() - self.start).min(BLOCK_ROWS);
         samples.pack(self.start, self.len, BLOCK_ROWS, &mut self.values);
-        for j in 0..self.n_features {
-            let (lane, padding) =
-                self.values[j * BLOCK_ROWS..(j + 1) * BLOCK_ROWS].split_at_mut(self.len);
-            // 0 * x is 0 for every finite x and NaN for the others: one sum instead of 256 tests.
-            if lane.iter().map(|v| v * 0.0).sum::<f64>() != 0.0 {
+        for (lane, (offset, exponent)) in (self.values.chunks_exact_mut(BLOCK_ROWS))
+            .zip(frame.offsets.iter().zip(&frame.exponents))
+        {
+            let (lane, padding) = lane.split_at_mut(self.len);
+            let half = -exponent / 2;
+            let units = [power_of_two(half), power_of_two(-exponent - half)];
+            if !to_frame(lane, *offset, units) {
                 return Err(samples.first_non_finite());
-            }
-            let (offset, exponent) = (frame.offsets[j], frame.exponents[j]);
-            if offset != 0.0 || exponent != 0 {
-                let half = -exponent / 2;
-                let (first, second) = (power_of_two(half), power_of_two(-exponent - half));
-                lane.iter_mut()
-                    .for_each(|v| *v = (*v - offset) * first * second);
             }
             padding.fill(0.0);
         }
-        for (i, w) in self.weights.iter_mut().enumerate() {
-            *w = if i < self.len {
-                samples.weight(self.start + i)
-            } else {
-                0.0
-            };
+        self.is_weighted = samples.weights().is_some() || self.len < BLOCK_ROWS;
+        match samples.weights() {
+            Some(weights) => self.weights[..self.len]
+                .copy_from_slice(&weights[self.start..self.start + self.len]),
+            None => self.weights[..self.len].fill(1.0),
         }
+        self.weights[self.len..].fill(0.0);
         Ok(())
     }
 
@@ -231,6 +229,11 @@ impl Block {
     /// The values of one feature.
     pub fn feature(&self, j: usize) -> &[f64] {
         &self.values[j * BLOCK_ROWS..(j + 1) * BLOCK_ROWS]
+    }
+
+    /// Whether any lane has another weight than 1.
+    pub fn is_weighted(&self) -> bool {
+        self.is_weighted
     }
 
     /// The sample weights: 1 where the table has none, 0 past the last row.

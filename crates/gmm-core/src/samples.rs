@@ -154,19 +154,38 @@ impl<'a> Samples<'a> {
 
 /// Transposes rows into lanes: `out[j * stride + i] = x[i][j]`.
 ///
-/// Walks along the direction in which the source is contiguous, so that row-major and column-major tables read each cache line once.
+/// A column-major table is copied column by column. A row-major one is read in groups of 8 rows, so that each cache line
+/// is read once and written whole.
 fn pack<T: Copy>(x: MatRef<'_, T>, stride: usize, out: &mut [f64], widen: impl Fn(T) -> f64) {
+    const GROUP: usize = 8;
     let (n, d) = (x.nrows(), x.ncols());
-    for j in 0..d {
-        let lane = &mut out[j * stride..j * stride + n];
-        if let Some(column) = x.col(j).try_as_col_major() {
-            for (o, v) in lane.iter_mut().zip(column.as_slice()) {
-                *o = widen(*v);
+    let is_row_major = d > 1 && n > 0 && x.row(0).try_as_row_major().is_some();
+    if !is_row_major {
+        for (j, lane) in out.chunks_exact_mut(stride).enumerate() {
+            match x.col(j).try_as_col_major() {
+                Some(column) => lane
+                    .iter_mut()
+                    .zip(column.as_slice())
+                    .for_each(|(o, v)| *o = widen(*v)),
+                None => lane[..n]
+                    .iter_mut()
+                    .zip(x.col(j).iter())
+                    .for_each(|(o, v)| *o = widen(*v)),
             }
-        } else {
-            for (i, o) in lane.iter_mut().enumerate() {
-                *o = widen(x[(i, j)]);
-            }
+        }
+        return;
+    }
+    for first in (0..n).step_by(GROUP) {
+        let rows = GROUP.min(n - first);
+        let row = |i: usize| {
+            x.row(first + i.min(rows - 1))
+                .try_as_row_major()
+                .map_or(&[][..], |r| r.as_slice())
+        };
+        let group: [&[T]; GROUP] = std::array::from_fn(row);
+        for (j, lane) in out.chunks_exact_mut(stride).enumerate() {
+            let values: [f64; GROUP] = std::array::from_fn(|i| widen(group[i][j]));
+            lane[first..first + rows].copy_from_slice(&values[..rows]);
         }
     }
 }

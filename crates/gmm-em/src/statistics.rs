@@ -282,20 +282,27 @@ impl SufficientStatistics {
         })
     }
 
-    /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`.
-    fn add_block(&mut self, block: &Block, scratch: &mut Scratch, part: &mut Moments) {
-        let mut shift = vec![0.0; self.n_features()];
-        for (k, moments) in self.moments.iter_mut().enumerate() {
-            let r = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
-            r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
-            shift
-                .iter_mut()
-                .enumerate()
-                .for_each(|(j, s)| *s = self.shifts[(k, j)]);
+    /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`. `shifts` are the rows of ours.
+    fn add_block(
+        &mut self,
+        block: &Block,
+        shifts: &[Vec<f64>],
+        scratch: &mut Scratch,
+        part: &mut Moments,
+    ) {
+        for ((moments, shift), r) in self
+            .moments
+            .iter_mut()
+            .zip(shifts)
+            .zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS))
+        {
+            if block.is_weighted() {
+                r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
+            }
             moments.observe(
                 block,
                 r,
-                &shift,
+                shift,
                 part,
                 &mut scratch.centred,
                 &mut scratch.scaled,
@@ -307,13 +314,20 @@ impl SufficientStatistics {
 
     /// Adds the block's log-likelihood; rows of weight 0 count as left out, also where their density is 0.
     fn add_log_density(&mut self, block: &Block, log_density: &[f64]) {
-        for ((row, l), w) in block.rows().zip(log_density).zip(block.weights()) {
-            if *w > 0.0 {
-                self.log_likelihood.add(w * l);
-                if self.least_likely.is_none_or(|least| *l < least.1) {
-                    self.least_likely = Some((row, *l));
-                }
-            }
+        self.log_likelihood
+            .add_weighted(block.weights(), log_density);
+        let counted = || {
+            log_density
+                .iter()
+                .zip(block.weights())
+                .map(|(l, w)| if *w > 0.0 { *l } else { f64::INFINITY })
+        };
+        let least = counted().fold(f64::INFINITY, |a, b| if b < a { b } else { a });
+        if self.least_likely.is_none_or(|known| least < known.1)
+            && let Some(lane) = counted().position(|l| l <= least)
+            && least < f64::INFINITY
+        {
+            self.least_likely = Some((block.rows().start + lane, least));
         }
     }
 }
@@ -377,10 +391,15 @@ fn gather(
         let mut statistics = zeros.clone();
         let (mut block, mut scratch) = (Block::new(x.n_features()), scratch());
         let mut part = Moments::zeros(zeros.form.structure(), x.n_features());
+        let shifts: Vec<Vec<f64>> = zeros
+            .shifts
+            .row_iter()
+            .map(|row| row.iter().copied().collect())
+            .collect();
         for index in blocks {
             block.fill(x, index, frame)?;
             evaluate(&mut statistics, &block, &mut scratch);
-            statistics.add_block(&block, &mut scratch, &mut part);
+            statistics.add_block(&block, &shifts, &mut scratch, &mut part);
         }
         Ok(statistics)
     };

@@ -5,25 +5,46 @@ use pulp::{Arch, Simd, WithSimd};
 use super::{exp_nonpositive, ln_of_sum};
 use crate::block::BLOCK_ROWS;
 
+/// `values[i] = constant - ½ values[i]`: from a squared distance to the log of a density times a weight.
+pub fn log_joint(values: &mut [f64], constant: f64) {
+    Arch::new().dispatch(LogJoint { values, constant });
+}
+
+struct LogJoint<'a> {
+    values: &'a mut [f64],
+    constant: f64,
+}
+
+impl WithSimd for LogJoint<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for v in self.values {
+            *v = v.mul_add(-0.5, self.constant);
+        }
+    }
+}
+
 /// Turns `joint[k][i] + offset = log πₖ + log N(xᵢ; μₖ, Σₖ)` into responsibilities in place and writes log p(xᵢ).
 ///
 /// log p(x) = offset + m + log Σₖ exp(jointₖ - m) with m = maxₖ jointₖ, and rₖ = exp(jointₖ - m) / Σ: the responsibilities come from
 /// the shifted exponentials, not from exp(joint - log p), which loses the digits of a large |log p|.
 /// A NaN (an infinite difference times zero, far outside) counts as -inf. Where all are -inf the log-density is -inf
-/// and the responsibilities are 0; the caller decides what such a row belongs to.
+/// and the responsibilities are 0; the caller, who is told whether there is such a lane, decides what it belongs to.
 ///
 /// `joint` holds n_components x [`BLOCK_ROWS`] values, `log_density` [`BLOCK_ROWS`].
 ///
 /// # Panics
 /// If a buffer has another size.
-pub fn normalize_joint(joint: &mut [f64], offset: f64, log_density: &mut [f64]) {
+pub fn normalize_joint(joint: &mut [f64], offset: f64, log_density: &mut [f64]) -> bool {
     assert_eq!(log_density.len(), BLOCK_ROWS);
     assert_eq!(joint.len() % BLOCK_ROWS, 0);
     Arch::new().dispatch(Normalize {
         joint,
         offset,
         log_density,
-    });
+    })
 }
 
 #[doc(hidden)]
@@ -34,10 +55,10 @@ pub struct Normalize<'a> {
 }
 
 impl WithSimd for Normalize<'_> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
+    fn with_simd<S: Simd>(self, _simd: S) -> bool {
         let mut largest = [f64::NEG_INFINITY; BLOCK_ROWS];
         for component in self.joint.chunks_exact(BLOCK_ROWS) {
             for (m, v) in largest.iter_mut().zip(component) {
@@ -49,6 +70,9 @@ impl WithSimd for Normalize<'_> {
         for (s, m) in shift.iter_mut().zip(&largest) {
             *s = if *m > f64::NEG_INFINITY { *m } else { 0.0 };
         }
+        let is_far = largest
+            .iter()
+            .fold(false, |far, m| far | (*m == f64::NEG_INFINITY));
         let mut sum = [0.0; BLOCK_ROWS];
         for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
             for ((v, s), total) in component.iter_mut().zip(&shift).zip(&mut sum) {
@@ -72,5 +96,6 @@ impl WithSimd for Normalize<'_> {
                 *v *= reciprocal;
             }
         }
+        is_far
     }
 }

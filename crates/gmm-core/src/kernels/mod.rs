@@ -5,12 +5,14 @@
 //! On one machine the same instruction set is always chosen, so that a result keeps its bits.
 
 mod exponential;
+mod frame;
 mod mixture;
 mod scatter;
 mod whiten;
 
 pub use exponential::{exp_nonpositive, ln_of_sum};
-pub use mixture::normalize_joint;
+pub(crate) use frame::to_frame;
+pub use mixture::{log_joint, normalize_joint};
 pub use scatter::{dense_sums, diagonal_sums, packed_len};
 pub use whiten::{Whitener, scaled_norm};
 

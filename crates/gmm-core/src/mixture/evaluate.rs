@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::GaussianMixture;
 use crate::block::{BLOCK_ROWS, Block, Frame};
-use crate::kernels::normalize_joint;
+use crate::covariance::Factor;
+use crate::kernels::{log_joint, normalize_joint};
 use crate::{Error, Samples};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
@@ -34,6 +35,15 @@ impl Scratch {
     }
 }
 
+/// What the evaluation of a component needs beside its factor.
+#[derive(Clone, Debug)]
+pub(super) struct Term {
+    /// log πₖ - ½ (D log 2π + log|Σₖ|), up to the offset of the mixture.
+    constant: f64,
+    /// μₖ side by side: the means of the mixture are stored column by column.
+    mean: Vec<f64>,
+}
+
 /// log 2π.
 const LOG_TWO_PI: f64 = 1.837_877_066_409_345_5;
 
@@ -46,34 +56,39 @@ impl GaussianMixture {
                 joint.fill(f64::NEG_INFINITY);
                 continue;
             }
-            let constant = self.log_constant(k);
             self.squared_norm(k, block, &mut scratch.centred, joint);
-            for v in joint {
-                *v = constant - 0.5 * *v;
-            }
+            log_joint(joint, self.terms[k].constant);
         }
     }
 
     /// Expert: responsibilities (in `scratch.joint`) and log-densities of the rows of a block.
     pub fn responsibilities_of_block(&self, block: &Block, scratch: &mut Scratch) {
         self.log_joint_of_block(block, scratch);
-        normalize_joint(
-            &mut scratch.joint,
-            self.log_offset(),
-            &mut scratch.log_density,
-        );
+        let Scratch {
+            joint, log_density, ..
+        } = scratch;
+        if !normalize_joint(joint, self.log_offset(), log_density) {
+            return;
+        }
         for i in 0..block.len() {
-            if scratch.log_density[i] == f64::NEG_INFINITY {
-                scratch.joint[self.nearest(block, i) * BLOCK_ROWS + i] = 1.0;
+            if log_density[i] == f64::NEG_INFINITY {
+                joint[self.nearest(block, i) * BLOCK_ROWS + i] = 1.0;
             }
         }
     }
 
-    /// log πₖ - ½ (D log 2π + log|Σₖ|), without the offset of [`log_offset`](Self::log_offset).
-    fn log_constant(&self, k: usize) -> f64 {
-        self.weights[k].ln()
-            - 0.5 * self.n_features() as f64 * LOG_TWO_PI
-            - self.factor(k).half_log_det_about(self.reference_exponent())
+    /// What the evaluation of each component needs beside its factor.
+    pub(super) fn terms_of(weights: &[f64], means: &Mat<f64>, factors: &[Factor]) -> Vec<Term> {
+        let d = means.ncols();
+        let term = |(k, weight): (usize, &f64)| {
+            let factor = &factors[if factors.len() == 1 { 0 } else { k }];
+            let half_log_det = factor.half_log_det_about(factors[0].exponent);
+            Term {
+                constant: weight.ln() - 0.5 * d as f64 * LOG_TWO_PI - half_log_det,
+                mean: (0..d).map(|j| means[(k, j)]).collect(),
+            }
+        };
+        weights.iter().enumerate().map(term).collect()
     }
 
     /// A power of two near |Σ₁|^½. Log-joint densities of a block are kept relative to its logarithm, so that their
@@ -88,10 +103,9 @@ impl GaussianMixture {
     }
 
     fn squared_norm(&self, k: usize, block: &Block, centred: &mut [f64], squared: &mut [f64]) {
-        // The means are column-major; one row is gathered per component and block, D numbers against 256 D of the block.
-        let mean: Vec<f64> = self.means.row(k).iter().copied().collect();
+        let mean = &self.terms[k].mean;
         self.factor(k)
-            .squared_norm(block.values(), &mean, centred, squared);
+            .squared_norm(block.values(), mean, centred, squared);
     }
 
     /// The component that is nearest to a row so far out that every squared distance overflows: differences are taken at

@@ -8,6 +8,7 @@ mod sample;
 use faer::{Mat, MatRef};
 
 pub use evaluate::Scratch;
+use evaluate::Term;
 pub use sample::Sample;
 
 use crate::block::{Frame, scale_by_power};
@@ -39,6 +40,7 @@ pub struct GaussianMixture {
     means: Mat<f64>,
     covariances: Covariances,
     factors: Vec<Factor>,
+    terms: Vec<Term>,
 }
 
 /// Mixtures are equal when their parameters are, bit for bit.
@@ -113,12 +115,24 @@ impl GaussianMixture {
             }
         }
         let factors = Factor::of_covariances(&covariances)?;
-        Ok(Self {
+        Ok(Self::prepared(weights, means, covariances, factors))
+    }
+
+    /// A mixture of checked parameters, ready for evaluation.
+    fn prepared(
+        weights: Vec<f64>,
+        means: Mat<f64>,
+        covariances: Covariances,
+        factors: Vec<Factor>,
+    ) -> Self {
+        let terms = Self::terms_of(&weights, &means, &factors);
+        Self {
             weights,
             means,
             covariances,
             factors,
-        })
+            terms,
+        }
     }
 
     /// πₖ.
@@ -215,12 +229,12 @@ impl GaussianMixture {
                 .map(|&k| self.factors[k].clone())
                 .collect()
         };
-        Ok(Self {
+        Ok(Self::prepared(
             weights,
             means,
-            covariances: self.covariances.select(components),
+            self.covariances.select(components),
             factors,
-        })
+        ))
     }
 
     /// The same mixture with the heaviest component first (at equal weights, the smaller mean first).

@@ -92,6 +92,16 @@ fn sample_weights() {
         with(&[f64::MAX; 3]),
         "the sum of the sample weights is not finite; divide all weights by a common factor"
     );
+    // Sums that times a log-density would leave the range.
+    for (weight, sum) in [(1e290, "3e290"), (1e-290, "3e-290")] {
+        let weights = [0.0, 2.0 * weight, weight];
+        assert_eq!(
+            message(Samples::from(&x).with_weights(&weights).total_weight()),
+            format!(
+                "the sum of the sample weights is {sum}; it must lie between 1e-280 and 1e280, so multiply all weights by a common factor"
+            )
+        );
+    }
     let zeros = Samples::from(&x).with_weights(&[0.0; 3]);
     assert_eq!(
         message(model().mean_log_likelihood(zeros)),
