@@ -93,8 +93,8 @@ fn sample_weights() {
         "the sum of the sample weights is not finite; divide all weights by a common factor"
     );
     // Sums that times a log-density would leave the range.
-    for (weight, sum) in [(1e290, "3e290"), (1e-290, "3e-290")] {
-        let weights = [0.0, 2.0 * weight, weight];
+    for (weight, sum) in [(1e290, "1e290"), (1e-290, "1e-290")] {
+        let weights = [0.0, weight, 0.0];
         assert_eq!(
             message(Samples::from(&x).with_weights(&weights).total_weight()),
             format!(
