@@ -236,14 +236,24 @@ impl WithSimd for ScaledNorm<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
-        self.squared.fill(0.0);
-        let scales = self.reciprocal_sd.iter().cycle();
-        for ((x, mean), scale) in self.x.chunks_exact(BLOCK_ROWS).zip(self.mean).zip(scales) {
-            for (sum, x) in self.squared.iter_mut().zip(x) {
-                let y = (x - mean) * scale;
-                *sum = y.mul_add(y, *sum);
+    fn with_simd<S: Simd>(self, simd: S) {
+        const V: usize = 4;
+        let stride = BLOCK_ROWS / S::F64_LANES;
+        let (x, _) = S::as_simd_f64s(self.x);
+        let (squared, _) = S::as_mut_simd_f64s(self.squared);
+        // The sums of V vectors of rows stay in registers over all features.
+        for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
+            let mut sums = [simd.splat_f64s(0.0); V];
+            let scales = self.reciprocal_sd.iter().cycle();
+            for ((x, mean), scale) in x[lane * V..].chunks(stride).zip(self.mean).zip(scales) {
+                let (mean, scale) = (simd.splat_f64s(*mean), simd.splat_f64s(*scale));
+                let x = &x[..V];
+                for v in 0..V {
+                    let y = simd.mul_f64s(simd.sub_f64s(x[v], mean), scale);
+                    sums[v] = simd.mul_add_f64s(y, y, sums[v]);
+                }
             }
+            squared.copy_from_slice(&sums);
         }
     }
 }
