@@ -308,7 +308,11 @@ impl SufficientStatistics {
                 &mut scratch.scaled,
             );
         }
-        self.total_weight += block.weights().iter().sum::<f64>();
+        self.total_weight += if block.is_weighted() {
+            block.weights().iter().sum()
+        } else {
+            BLOCK_ROWS as f64
+        };
         self.n_samples += block.len();
     }
 
@@ -316,18 +320,21 @@ impl SufficientStatistics {
     fn add_log_density(&mut self, block: &Block, log_density: &[f64]) {
         self.log_likelihood
             .add_weighted(block.weights(), log_density);
-        let counted = || {
-            log_density
-                .iter()
-                .zip(block.weights())
-                .map(|(l, w)| if *w > 0.0 { *l } else { f64::INFINITY })
-        };
-        let least = counted().fold(f64::INFINITY, |a, b| if b < a { b } else { a });
-        if self.least_likely.is_none_or(|known| least < known.1)
-            && let Some(lane) = counted().position(|l| l <= least)
-            && least < f64::INFINITY
+        // Side by side, since one running minimum would wait for each comparison.
+        let mut lanes = [f64::INFINITY; 8];
+        for (l, w) in log_density
+            .chunks_exact(8)
+            .zip(block.weights().chunks_exact(8))
         {
-            self.least_likely = Some((block.rows().start + lane, least));
+            for (lane, (l, w)) in lanes.iter_mut().zip(l.iter().zip(w)) {
+                *lane = if *w > 0.0 && *l < *lane { *l } else { *lane };
+            }
+        }
+        let least = lanes.into_iter().fold(f64::INFINITY, f64::min);
+        if self.least_likely.is_none_or(|known| least < known.1) {
+            let mut counted = block.rows().zip(log_density.iter().zip(block.weights()));
+            let found = counted.find(|(_, (l, w))| **w > 0.0 && **l <= least);
+            self.least_likely = found.map(|(row, _)| (row, least)).or(self.least_likely);
         }
     }
 }
