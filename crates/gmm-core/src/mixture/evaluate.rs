@@ -1,5 +1,6 @@
 //! Densities, responsibilities, labels and distances, block by block.
 
+use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut};
 use rayon::prelude::*;
 
@@ -189,14 +190,15 @@ impl GaussianMixture {
         self.table(x.into(), Self::responsibilities_of_block)
     }
 
-    /// [`GaussianMixture::responsibilities`] into the caller's matrix, n_samples x n_components.
+    /// [`GaussianMixture::responsibilities`] into the caller's matrix, n_samples x n_components, of any strides. After an error
+    /// it holds the rows that were done by then.
     ///
     /// # Errors
     /// As [`GaussianMixture::log_density`], and [`Error::OutputSize`].
     pub fn responsibilities_into<'a>(
         &self,
         x: impl Into<Samples<'a>>,
-        mut out: MatMut<'_, f64>,
+        out: MatMut<'_, f64>,
     ) -> Result<(), Error> {
         let x = x.into();
         let expected = x.n_samples() * self.n_components();
@@ -206,13 +208,7 @@ impl GaussianMixture {
                 expected,
             });
         }
-        let rows = self.rows(x, Self::responsibilities_of_block)?;
-        out.copy_from(faer::MatRef::from_row_major_slice(
-            &rows,
-            x.n_samples(),
-            self.n_components(),
-        ));
-        Ok(())
+        self.fill_table(x, out, &Self::responsibilities_of_block)
     }
 
     /// The most probable component of each row.
@@ -287,29 +283,51 @@ impl GaussianMixture {
         x: Samples<'_>,
         evaluate: impl Fn(&Self, &Block, &mut Scratch) + Sync,
     ) -> Result<Mat<f64>, Error> {
-        let rows = self.rows(x, evaluate)?;
-        Ok(
-            faer::MatRef::from_row_major_slice(&rows, x.n_samples(), self.n_components())
-                .to_owned(),
-        )
+        x.check_shape(self.n_features())?;
+        let (rows, columns) = (x.n_samples(), self.n_components());
+        let too_large = Error::TooLarge { rows, columns };
+        rows.checked_mul(columns).ok_or(too_large.clone())?;
+        let mut out = Mat::new();
+        out.try_reserve(rows, columns).map_err(|_| too_large)?;
+        out.resize_with(rows, columns, |_, _| 0.0);
+        self.fill_table(x, out.as_mut(), &evaluate)?;
+        Ok(out)
     }
 
-    fn rows(
+    /// Fills a table of the right shape in parallel. The lanes of a block are a part of a column as they are.
+    fn fill_table(
         &self,
         x: Samples<'_>,
-        evaluate: impl Fn(&Self, &Block, &mut Scratch) + Sync,
-    ) -> Result<Vec<f64>, Error> {
-        let n = self.n_components();
-        let mut out = self.output(x, n, 0.0)?;
-        self.by_block(x, n, &mut out, |model, block, scratch, out| {
-            evaluate(model, block, scratch);
-            for (i, row) in out.chunks_exact_mut(n).enumerate() {
-                for (k, v) in row.iter_mut().enumerate() {
-                    *v = scratch.joint[k * BLOCK_ROWS + i];
+        out: MatMut<'_, f64>,
+        evaluate: &(impl Fn(&Self, &Block, &mut Scratch) + Sync),
+    ) -> Result<(), Error> {
+        x.check_shape(self.n_features())?;
+        let frame = Frame::identity(self.n_features());
+        let leaf = |first: usize, mut out: MatMut<'_, f64>| {
+            let (mut block, mut scratch) = (Block::new(self.n_features()), Scratch::new(self));
+            for index in first..first + Block::count(out.nrows()) {
+                block.fill(&x, index, &frame)?;
+                evaluate(self, &block, &mut scratch);
+                let mut part = out
+                    .rb_mut()
+                    .subrows_mut((index - first) * BLOCK_ROWS, block.len());
+                for (k, lanes) in scratch.joint.chunks_exact(BLOCK_ROWS).enumerate() {
+                    let column = part.rb_mut().col_mut(k);
+                    match column.try_as_col_major_mut() {
+                        Some(column) => {
+                            column.as_slice_mut().copy_from_slice(&lanes[..block.len()])
+                        }
+                        None => (0..block.len()).for_each(|i| part[(i, k)] = lanes[i]),
+                    }
                 }
             }
-        })?;
-        Ok(out)
+            Ok(())
+        };
+        match halve(0, out, &leaf) {
+            // Of several bad cells the first one is reported, whichever thread meets one first.
+            Err(Error::NonFinite { .. }) => Err(x.first_non_finite()),
+            other => other,
+        }
     }
 
     /// Room for `width` values per row. The shape is checked first: a table without columns may claim any number of rows.
@@ -361,4 +379,26 @@ impl GaussianMixture {
             other => other,
         }
     }
+}
+
+/// Blocks that one task works through: enough to pay for its start and its working memory.
+const LEAF_BLOCKS: usize = 16;
+
+/// Splits the rows of a table between tasks, at the borders of blocks; a leaf gets the number of its first block.
+fn halve(
+    first: usize,
+    out: MatMut<'_, f64>,
+    leaf: &(impl Fn(usize, MatMut<'_, f64>) -> Result<(), Error> + Sync),
+) -> Result<(), Error> {
+    let leaves = Block::count(out.nrows()).div_ceil(LEAF_BLOCKS);
+    if leaves <= 1 {
+        return leaf(first, out);
+    }
+    let blocks = leaves / 2 * LEAF_BLOCKS;
+    let (top, bottom) = out.split_at_row_mut(blocks * BLOCK_ROWS);
+    let (top, bottom) = rayon::join(
+        || halve(first, top, leaf),
+        || halve(first + blocks, bottom, leaf),
+    );
+    top.and(bottom)
 }
