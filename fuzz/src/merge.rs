@@ -159,6 +159,10 @@ fn maximized(
             .maximize(ridge)
             .expect("a ridge prevents collapse")
     };
+    // A product with a responsibility below the normal numbers is rounded to a multiple of 5e-324, whatever its size: the
+    // relative bounds hold from 1e-290 per unit of occupancy on.
+    let least = whole.occupancy().into_iter().fold(1.0, f64::min);
+    let smallest = 1e-290 / least;
     let (whole, merged) = (next(whole), next(merged));
     // n additions each, of terms at most as large as the reach (squared), and two roundings per merge.
     let relative = 16.0 * x.nrows() as f64 * f64::EPSILON;
@@ -166,7 +170,7 @@ fn maximized(
         for (i, unit) in reach.iter().enumerate() {
             let (a, b) = (whole.means()[(c, i)], merged.means()[(c, i)]);
             // A mean is added at the end, which rounds once more at its size.
-            let bound = relative * unit + 2.0 * f64::EPSILON * a.abs();
+            let bound = relative * unit.max(smallest) + 2.0 * f64::EPSILON * a.abs();
             assert!(
                 (a - b).abs() <= bound,
                 "mean ({c}, {i}): {a} as a whole, {b} in parts"

@@ -113,7 +113,7 @@ impl<'a> Samples<'a> {
     /// Checks the shape and the weights, not yet the cells (those are checked block by block where they are read).
     ///
     /// # Errors
-    /// [`Error::NoFeatures`], [`Error::FeatureCount`] and those of [`Samples::total_weight`].
+    /// [`Error::FeatureCount`] and those of [`Samples::total_weight`], but for [`Error::NoWeight`].
     pub fn check_shape(&self, n_features: usize) -> Result<(), Error> {
         if self.n_features() != n_features {
             return Err(Error::FeatureCount {
