@@ -1,12 +1,19 @@
-//! The stages of the work, over sizes and covariance forms: one EM pass, densities, k-means start, a whole small fit, a search.
+//! The stages of the work, over sizes and covariance forms: one EM pass, densities, probabilities, starts, a whole small
+//! fit, a search. Rates are in rows per second.
 
 use std::hint::black_box;
+use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use gmm_benches::Workload;
 use gmm_core::CovarianceType;
+use gmm_core::faer::Mat;
 use gmm_em::{Em, Initialization};
 use gmm_select::Search;
+use rayon::ThreadPoolBuilder;
 
 /// Common sizes: few and many features, few and many components, every form.
 fn workloads() -> Vec<Workload> {
@@ -34,9 +41,18 @@ fn workloads() -> Vec<Workload> {
     all
 }
 
+/// A group whose members take about a second each: passes take milliseconds, and many are measured in that time.
+fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
+    let mut group = c.benchmark_group(name);
+    group
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    group
+}
+
 fn em_pass(c: &mut Criterion) {
-    let mut group = c.benchmark_group("em_pass");
-    group.sample_size(20);
+    let mut group = group(c, "em_pass");
     for workload in workloads() {
         let x = workload.data();
         let model = workload.start(&x);
@@ -48,9 +64,44 @@ fn em_pass(c: &mut Criterion) {
     group.finish();
 }
 
+/// The same rows in single precision: half the memory to read, the same arithmetic.
+fn em_pass_f32(c: &mut Criterion) {
+    let mut group = group(c, "em_pass_f32");
+    for workload in [workloads()[0], workloads()[2]] {
+        let x = workload.data();
+        let model = workload.start(&x);
+        let single = Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)] as f32);
+        group.throughput(Throughput::Elements(workload.n_samples as u64));
+        group.bench_function(BenchmarkId::from_parameter(workload.name()), |b| {
+            b.iter(|| black_box(workload.pass(&single, &model)));
+        });
+    }
+    group.finish();
+}
+
+/// What a second thread gains, on enough rows for several leaves of the reduction tree per thread.
+fn em_pass_threads(c: &mut Criterion) {
+    let mut group = group(c, "em_pass_threads");
+    let workload = Workload {
+        n_samples: 100_000,
+        ..workloads()[2]
+    };
+    let x = workload.data();
+    let model = workload.start(&x);
+    group.throughput(Throughput::Elements(workload.n_samples as u64));
+    for n_threads in [1, 2] {
+        let pool = ThreadPoolBuilder::new().num_threads(n_threads).build();
+        let pool = pool.expect("a pool of one or two threads can be built");
+        let name = format!("{}/threads={n_threads}", workload.name());
+        group.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter(|| pool.install(|| black_box(workload.pass(&x, &model))));
+        });
+    }
+    group.finish();
+}
+
 fn log_density(c: &mut Criterion) {
-    let mut group = c.benchmark_group("log_density");
-    group.sample_size(20);
+    let mut group = group(c, "log_density");
     for workload in workloads() {
         let x = workload.data();
         let model = workload.start(&x);
@@ -62,11 +113,28 @@ fn log_density(c: &mut Criterion) {
     group.finish();
 }
 
+/// Prediction into a matrix that is there already: without the allocation, which would be most of it for few features.
+fn responsibilities(c: &mut Criterion) {
+    let mut group = group(c, "responsibilities");
+    for workload in [workloads()[0], workloads()[2]] {
+        let x = workload.data();
+        let model = workload.start(&x);
+        let mut out = Mat::zeros(workload.n_samples, workload.n_components);
+        group.throughput(Throughput::Elements(workload.n_samples as u64));
+        group.bench_function(BenchmarkId::from_parameter(workload.name()), |b| {
+            b.iter(|| black_box(model.responsibilities_into(&x, out.as_mut())));
+        });
+    }
+    group.finish();
+}
+
 fn start(c: &mut Criterion) {
-    let mut group = c.benchmark_group("start");
-    group.sample_size(10);
+    let mut group = group(c, "start");
     let workload = workloads()[2];
     let x = workload.data();
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(workload.n_samples as u64));
     for initialization in Initialization::ALL {
         let em = Em::new(workload.n_components)
             .initialization(initialization)
@@ -86,5 +154,14 @@ fn small_fit(c: &mut Criterion) {
     });
 }
 
-criterion_group!(stages, em_pass, log_density, start, small_fit);
+criterion_group!(
+    stages,
+    em_pass,
+    em_pass_f32,
+    em_pass_threads,
+    log_density,
+    responsibilities,
+    start,
+    small_fit
+);
 criterion_main!(stages);

@@ -76,8 +76,8 @@ fn list() {
         };
         println!(
             "{{\"name\": \"{}\", \"n\": {n_samples}, \"d\": {n_features}, \"k\": {n_components}, \"form\": \"{form}\", \
-             \"call\": {n_iterations}, \"predicts\": {}}}",
-            comparison.name, comparison.predicts
+             \"call\": {n_iterations}, \"predicts\": {}, \"remark\": \"{}\"}}",
+            comparison.name, comparison.predicts, comparison.remark
         );
     }
 }
@@ -134,6 +134,17 @@ enum Table {
 }
 
 impl Table {
+    /// Only one precision is left in memory at the end: the memory of a system counts from there.
+    fn read(folder: &Path, comparison: &Comparison, precision: &str) -> Outcome<Self> {
+        let len = comparison.workload.n_samples * comparison.workload.n_features;
+        let x = read_numbers(&table_file(folder, comparison), len)?;
+        match precision {
+            "f64" => Ok(Self::F64(x)),
+            "f32" => Ok(Self::F32(x.iter().map(|value| *value as f32).collect())),
+            other => Err(format!("the rows are f64 or f32, not {other}").into()),
+        }
+    }
+
     fn samples(&self, workload: &Workload) -> Samples<'_> {
         let (n, d) = (workload.n_samples, workload.n_features);
         match self {
@@ -161,16 +172,9 @@ impl System {
         precision: &str,
     ) -> Outcome<Self> {
         let workload = comparison.workload;
-        let len = workload.n_samples * workload.n_features;
-        let x = read_numbers(&table_file(folder, comparison), len)?;
-        let table = match precision {
-            "f64" => Table::F64(x),
-            "f32" => Table::F32(x.iter().map(|value| *value as f32).collect()),
-            other => return Err(format!("the rows are f64 or f32, not {other}").into()),
-        };
         Ok(Self {
             workload,
-            table,
+            table: Table::read(folder, comparison, precision)?,
             start: read_mixture(&start_stem(folder, comparison), &workload)?,
             pool: pool(threads)?,
             baseline: Baseline::now(),
@@ -252,10 +256,9 @@ struct Referee {
 impl Referee {
     fn new(folder: &Path, comparison: &Comparison, threads: &str) -> Outcome<Self> {
         let workload = comparison.workload;
-        let len = workload.n_samples * workload.n_features;
         Ok(Self {
             workload,
-            table: Table::F64(read_numbers(&table_file(folder, comparison), len)?),
+            table: Table::read(folder, comparison, "f64")?,
             pool: pool(threads)?,
         })
     }
@@ -263,14 +266,19 @@ impl Referee {
     fn answer(&self, words: &[&str]) -> Outcome<String> {
         match words {
             ["gemm"] => Ok(format!("{{\"flops\": {:e}}}", gemm(&self.pool))),
-            ["judge", stem] => {
-                let model = read_mixture(Path::new(stem), &self.workload)?;
-                let x = self.table.samples(&self.workload);
-                let mean = self.pool.install(|| model.mean_log_likelihood(x))?;
-                Ok(format!("{{\"mean_log_likelihood\": {mean:e}}}"))
-            }
+            // Parameters that are no mixture are their system's fault and not the referee's end.
+            ["judge", stem] => Ok(match self.judge(Path::new(stem)) {
+                Ok(mean) => format!("{{\"mean_log_likelihood\": {mean:e}}}"),
+                Err(_) => "{}".to_owned(),
+            }),
             _ => Err(format!("there is no command {words:?}").into()),
         }
+    }
+
+    fn judge(&self, stem: &Path) -> Outcome<f64> {
+        let model = read_mixture(stem, &self.workload)?;
+        let x = self.table.samples(&self.workload);
+        Ok(self.pool.install(|| model.mean_log_likelihood(x))?)
     }
 }
 

@@ -75,6 +75,15 @@ pub(crate) fn test_program(message: &str) -> Option<(PathBuf, String)> {
     ))
 }
 
+/// The program of an example that cargo has built, from one line of its JSON messages.
+pub(crate) fn example_program(message: &str, name: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(message).ok()?;
+    let target = &value["target"];
+    let is_it = target["name"] == name && items(&target["kind"]).any(|kind| kind == "example");
+    let program = value["executable"].as_str().filter(|_| is_it)?;
+    Some(program.to_owned())
+}
+
 fn parse(text: &str, root: &Path) -> Outcome<Vec<Package>> {
     let value: Value = serde_json::from_str(text)
         .map_err(|error| format!("cargo metadata wrote no JSON: {error}"))?;
@@ -176,6 +185,20 @@ mod tests {
         assert_eq!(test_program(&message(false, r#""/t/gmm""#)), None);
         assert_eq!(test_program(&message(true, "null")), None);
         assert_eq!(test_program("   Compiling a v0.1.0"), None);
+    }
+
+    #[test]
+    fn an_example_is_known_by_kind_and_name() {
+        let message = |kind: &str| {
+            format!(
+                r#"{{"target": {{"name": "peer", "kind": ["{kind}"]}}, "executable": "/t/peer"}}"#
+            )
+        };
+        let expected = Some("/t/peer".to_owned());
+        assert_eq!(example_program(&message("example"), "peer"), expected);
+        assert_eq!(example_program(&message("bin"), "peer"), None);
+        assert_eq!(example_program(&message("example"), "pear"), None);
+        assert_eq!(example_program("   Compiling a v0.1.0", "peer"), None);
     }
 
     #[test]
