@@ -140,9 +140,9 @@ class OneDal:
 
 
 class OpenCv:
-    """cv::ml::EM from given parameters; it has no batch prediction."""
+    """cv::ml::EM from given parameters; it has no batch prediction, and its spherical form leads to another likelihood."""
 
-    forms = ("full", "diag", "spherical")
+    forms = ("full", "diag")
     predict = None
 
     def __init__(self, problem):
@@ -158,7 +158,6 @@ class OpenCv:
         kinds = {
             "full": cv2.ml.EM_COV_MAT_GENERIC,
             "diag": cv2.ml.EM_COV_MAT_DIAGONAL,
-            "spherical": cv2.ml.EM_COV_MAT_SPHERICAL,
         }
         self.em = cv2.ml.EM_create()
         self.em.setClustersNumber(p.n_components)
