@@ -148,10 +148,6 @@ fn true_report(settings: &Settings, fit: &Fit, x: &Samples<'_>) {
     let (model, report) = (fit.model(), fit.report());
     assert_eq!(report.n_samples, x.n_samples());
     assert_eq!(report.objective.len(), report.trace.len());
-    assert_eq!(
-        report.trace.last().map(|last| last.to_bits()),
-        Some(report.log_likelihood.to_bits())
-    );
     // A given mixture may lie so far from the data that their density is 0, and so may what a repair leaves.
     let may_be_zero = matches!(settings.start, Begin::Mixture) || !report.events.is_empty();
     let is_sound = |value: &f64| value.is_finite() || (may_be_zero && *value == f64::NEG_INFINITY);
@@ -181,6 +177,15 @@ fn true_report(settings: &Settings, fit: &Fit, x: &Samples<'_>) {
     assert!(
         off <= bound,
         "the report says {}, the model {evaluated} (bound {bound:e})",
+        report.log_likelihood
+    );
+    let last = *report.trace.last().expect("there is a pass at the least");
+    // Another number only where the means of the model are rounded to the offset of the data.
+    assert!(
+        last.to_bits() == report.log_likelihood.to_bits()
+            || !evaluated.is_finite()
+            || (last - report.log_likelihood).abs() <= bound,
+        "the trace ends with {last}, the report says {} (bound {bound:e})",
         report.log_likelihood
     );
 }

@@ -201,6 +201,16 @@ impl Block {
         Ok(())
     }
 
+    /// Puts the rows of weight 0 at the origin, for sums over the rows: such a row may lie anywhere, also where its squares
+    /// overflow, and 0 · ∞ is not a number.
+    pub fn hide_weightless(&mut self) {
+        for i in (0..self.len).filter(|&i| self.weights[i] == 0.0) {
+            for lane in self.values.chunks_exact_mut(BLOCK_ROWS) {
+                lane[i] = 0.0;
+            }
+        }
+    }
+
     /// Number of features.
     pub fn n_features(&self) -> usize {
         self.n_features

@@ -185,6 +185,16 @@ pub enum Error {
         /// First feature whose conditional variance given the ones before it is not positive.
         pivot: usize,
     },
+    /// A variance floor is not positive and finite.
+    #[error(
+        "the variance floor of feature {feature} is {value}; it must be positive and finite, so leave out a feature without variance"
+    )]
+    Floor {
+        /// The feature.
+        feature: usize,
+        /// Its floor.
+        value: f64,
+    },
     /// A name that is no covariance form.
     #[error(
         "unknown covariance form; known are full (VVV), tied (EEE), diag (VVI) and spherical (VII)"

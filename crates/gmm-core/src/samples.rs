@@ -32,7 +32,8 @@ enum Values<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// The same rows with one non-negative weight each.
+    /// The same rows with one non-negative weight each: how often a row counts. Information criteria take the sum of the weights
+    /// for the number of rows, so don't normalize weights to a sum of 1.
     #[must_use]
     pub fn with_weights(self, weights: &'a [f64]) -> Self {
         Self {

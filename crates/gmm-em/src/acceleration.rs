@@ -9,7 +9,7 @@ use crate::rescue::Rescuer;
 /// EM creeps where components overlap: each step is a fixed part of what is left. Adaptive over-relaxation (Salakhutdinov and
 /// Roweis 2003) goes η times as far, η growing by half after each success, in coordinates without bounds
 /// ([`GaussianMixture::extrapolate`]). A step that lowers the objective is taken back and replaced by EM's own, so the
-/// objective still never falls. The fit may end in another optimum than plain EM, as with another start.
+/// objective still never falls. With a ridge, which has no objective, steps stay EM's own. The fit may end in another optimum than plain EM, as with another start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Acceleration {

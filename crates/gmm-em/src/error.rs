@@ -38,7 +38,7 @@ pub enum Error {
     Collapsed {
         /// The component.
         component: usize,
-        /// M-steps done before.
+        /// M-steps done, this one included; 0 outside of a fit.
         iteration: usize,
         /// First feature without variance of its own.
         pivot: usize,
@@ -50,7 +50,7 @@ pub enum Error {
     Empty {
         /// The component.
         component: usize,
-        /// M-steps done before.
+        /// M-steps done, this one included; 0 outside of a fit.
         iteration: usize,
         /// What is left of it.
         occupancy: f64,

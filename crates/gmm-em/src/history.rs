@@ -5,6 +5,7 @@ use gmm_core::covariance::Regularizer;
 
 use crate::rescue::Rescuer;
 use crate::statistics::SufficientStatistics;
+use crate::stopping::Weight;
 use crate::summary::Summary;
 use crate::{Event, Progress, Report, Stop, Stopping};
 
@@ -27,6 +28,8 @@ pub(crate) struct History {
     /// Where the entries begin that steps of EM's own connect.
     since_beyond: usize,
     total_weight: f64,
+    /// The weight that counts as a row in the stopping rule.
+    unit: f64,
     /// Σᵢ wᵢ log |dx'/dx|: what the frame adds to a log-likelihood.
     log_jacobian: f64,
     n_features: usize,
@@ -45,6 +48,7 @@ impl History {
             since_rescue: 0,
             since_beyond: 0,
             total_weight: summary.total_weight(),
+            unit: (summary.total_weight() / summary.n_rows as f64).min(1.0),
             log_jacobian: summary.total_weight() * summary.frame.log_jacobian(),
             n_features: summary.n_features(),
             conditioning: [1.0; 2],
@@ -132,7 +136,7 @@ impl History {
             .min(self.objective.len());
         stopping.is_met(
             &self.objective[since..],
-            self.total_weight,
+            self.weight(),
             2.0 * f64::EPSILON * self.size(),
         )
     }
@@ -142,7 +146,14 @@ impl History {
         let [.., before, now] = self.objective[self.since_rescue..] else {
             return false;
         };
-        stopping.is_small(now - before, now, self.total_weight)
+        stopping.is_small(now - before, now, self.weight())
+    }
+
+    fn weight(&self) -> Weight {
+        Weight {
+            total: self.total_weight,
+            unit: self.unit,
+        }
     }
 
     pub(crate) fn progress(&self, iteration: usize, max_iterations: usize) -> Progress {

@@ -111,6 +111,7 @@ impl KMeans<'_> {
             let mut labels = vec![0usize; BLOCK_ROWS];
             for index in blocks {
                 block.fill(&self.x, index, self.frame)?;
+                block.hide_weightless();
                 nearest.fill(f64::INFINITY);
                 for (k, centre) in centres.iter().enumerate() {
                     scaled_norm(block.values(), centre, &self.reciprocal_sd, &mut squared);
@@ -150,6 +151,7 @@ impl KMeans<'_> {
         let (mut block, mut squared) = (Block::new(self.x.n_features()), vec![0.0; BLOCK_ROWS]);
         for index in blocks {
             block.fill(&self.x, index, self.frame)?;
+            block.hide_weightless();
             scaled_norm(block.values(), centre, &self.reciprocal_sd, &mut squared);
             out.extend(&squared[..block.len()]);
         }
@@ -163,6 +165,7 @@ impl KMeans<'_> {
             let mut costs = vec![0.0; candidates.len()];
             for index in blocks {
                 block.fill(&self.x, index, self.frame)?;
+                block.hide_weightless();
                 let so_far = &potential.squared[block.rows()];
                 for (cost, candidate) in costs.iter_mut().zip(candidates) {
                     scaled_norm(block.values(), candidate, &self.reciprocal_sd, &mut squared);

@@ -145,7 +145,8 @@ pub struct Report {
     pub n_passes: usize,
     /// Total log-likelihood Σᵢ wᵢ log p(xᵢ) of the returned model, in nats.
     pub log_likelihood: f64,
-    /// Log-likelihood after each M-step; for a fit from a mixture the first entry is that mixture's.
+    /// Log-likelihood after each M-step, in coordinates without the data's offset: where the offset is so large that the means
+    /// of the model are rounded to it, the last entry is above `log_likelihood`. For a fit from a mixture the first entry is that mixture's.
     pub trace: Vec<f64>,
     /// What the fit maximizes: the log-likelihood, plus the log prior (up to a constant) where there is one. As long as `trace`.
     pub objective: Vec<f64>,

@@ -1,6 +1,6 @@
 //! The M-step with a policy for components that lost their rows or their variance.
 
-use gmm_core::covariance::{Moments, Regularizer, is_above_floor};
+use gmm_core::covariance::{Moments, Regularizer, blocks_below_floor};
 use gmm_core::{Covariances, GaussianMixture, Samples};
 
 use crate::statistics::SufficientStatistics;
@@ -14,10 +14,12 @@ pub enum Rescue {
     /// The component is left out: the model has one less. With a covariance that all components share, an error.
     #[default]
     Drop,
-    /// The component is put on the least likely row, with the covariance of all data and an average weight. At most ten times
-    /// per fit, then it is dropped.
+    /// The component is put on the least likely row (in the first M-step of a fit that has no model yet, on the row farthest
+    /// from the mean), with the covariance of all data and an average weight. Once per M-step and at most ten times per fit,
+    /// so that no two components start alike; others are dropped.
     Reseed,
     /// A covariance without variance is held at this part of the data's variances from then on; an empty component is dropped.
+    /// With a prior, which allows no such covariance but by rounding, an error.
     Floor(f64),
     /// The fit fails with a typed error.
     Fail,
@@ -54,6 +56,9 @@ fn point_mass(covariances: &Covariances) -> Option<(usize, usize)> {
     })
 }
 
+/// A variance within this factor of the floor stands at it.
+const AT_FLOOR: f64 = 1.0 + 1e-6;
+
 /// Does the M-steps of one fit and keeps account of the repairs.
 pub(crate) struct Rescuer<'a> {
     policy: Rescue,
@@ -66,6 +71,10 @@ pub(crate) struct Rescuer<'a> {
     n_components: usize,
     n_rescues: usize,
     n_reseeds: usize,
+    /// The M-step of the last reseed.
+    reseeded: usize,
+    /// Covariances of a given mixture that no M-step has raised to the floor yet.
+    n_below: usize,
 }
 
 impl<'a> Rescuer<'a> {
@@ -85,6 +94,17 @@ impl<'a> Rescuer<'a> {
             n_components: em.n_components,
             n_rescues: 0,
             n_reseeds: 0,
+            reseeded: 0,
+            n_below: 0,
+        }
+    }
+
+    /// Takes note of a mixture that no M-step made. One below the floor has a likelihood that the first M-step may not keep.
+    pub(crate) fn start_from(&mut self, model: &GaussianMixture) {
+        if let Regularizer::Floor(floor) = &self.regularizer {
+            // A fit's own mixture at the floor is above it or below by rounding: both count as at the floor.
+            let floor: Vec<f64> = floor.iter().map(|f| f * AT_FLOOR).collect();
+            self.n_below = blocks_below_floor(model.covariances(), &floor).len();
         }
     }
 
@@ -92,20 +112,20 @@ impl<'a> Rescuer<'a> {
         &self.regularizer
     }
 
-    /// Drops and reseeds so far: each may lower the likelihood.
+    /// Rescues so far, a start below the floor included: each may lower the likelihood.
     pub(crate) fn n_rescues(&self) -> usize {
         self.n_rescues
     }
 
     pub(crate) fn n_singular(&self) -> usize {
-        self.held.len()
+        self.held.len() + self.n_below
     }
 
     /// Whether a mixture that no M-step made keeps to the floor and is more than a point.
     pub(crate) fn allows(&self, model: &GaussianMixture) -> bool {
         let above = match &self.regularizer {
             Regularizer::Floor(floor) => {
-                self.held.is_empty() && is_above_floor(model.covariances(), floor)
+                self.held.is_empty() && blocks_below_floor(model.covariances(), floor).is_empty()
             }
             _ => true,
         };
@@ -118,6 +138,9 @@ impl<'a> Rescuer<'a> {
         mut statistics: SufficientStatistics,
         iteration: usize,
     ) -> Result<GaussianMixture, Error> {
+        if std::mem::take(&mut self.n_below) > 0 {
+            self.n_rescues += 1;
+        }
         if statistics.n_components() < self.n_components {
             self.few_distinct_rows(statistics.n_components())?;
         }
@@ -212,8 +235,11 @@ impl<'a> Rescuer<'a> {
         match self.policy {
             Rescue::Fail => return Err(error),
             Rescue::Floor(f) if collapsed => {
-                // Already at this floor: nothing more can be done.
-                if matches!(self.regularizer, Regularizer::Floor(_)) {
+                // Already at this floor: nothing more can be done. Under a prior the objective would change its meaning.
+                if matches!(
+                    self.regularizer,
+                    Regularizer::Floor(_) | Regularizer::Prior(_)
+                ) {
                     return Err(error);
                 }
                 self.regularizer =
@@ -221,8 +247,11 @@ impl<'a> Rescuer<'a> {
             }
             // One matrix for all: no component is to blame.
             _ if collapsed && shared => return Err(error),
-            Rescue::Reseed if self.n_reseeds < MAX_RESEEDS => {
-                let row = statistics.least_likely.map_or(0, |least| least.0);
+            Rescue::Reseed if self.n_reseeds < MAX_RESEEDS && self.reseeded < iteration => {
+                let row = statistics
+                    .least_likely
+                    .map_or_else(|| self.farthest_row(), |least| least.0);
+                self.reseeded = iteration;
                 self.reseed(statistics, component, row);
                 self.n_reseeds += 1;
                 self.events.push(Event::Reseeded {
@@ -250,6 +279,26 @@ impl<'a> Rescuer<'a> {
         }
         self.n_rescues += 1;
         Ok(())
+    }
+
+    /// The row of positive weight farthest from the mean, in standard deviations of the data.
+    fn farthest_row(&self) -> usize {
+        let (mean, variances) = (&self.summary.moments.mean, self.summary.variances());
+        let distance = |row: usize| -> f64 {
+            (0..mean.len())
+                .filter(|&j| variances[j] > 0.0)
+                .map(|j| {
+                    let value = self.summary.frame.to_frame(j, self.x.value(row, j));
+                    (value - mean[j]).powi(2) / variances[j]
+                })
+                .sum()
+        };
+        let counts = |row: &usize| self.x.weights().is_none_or(|w| w[*row] > 0.0);
+        (0..self.x.n_samples())
+            .filter(counts)
+            .map(|row| (row, distance(row)))
+            .reduce(|best, row| if row.1 > best.1 { row } else { best })
+            .map_or(0, |(row, _)| row)
     }
 
     /// Mean on a row, the covariance of all data, the average occupancy.

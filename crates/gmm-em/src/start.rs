@@ -1,5 +1,7 @@
 //! Where a fit starts: own starts from the data, or a mixture, labels or responsibilities that the caller has.
 
+use std::cmp::Ordering;
+
 use gmm_core::covariance::Moments;
 use gmm_core::faer::{Mat, MatRef};
 use gmm_core::{GaussianMixture, Samples};
@@ -20,9 +22,10 @@ pub enum Initialization {
     KMeans,
     /// k-means++ seeds (Arthur and Vassilvitskii 2007), each row to its nearest seed: more diverse than converged k-means.
     KMeansPlusPlus,
-    /// Distinct rows as means, the covariance of all data for every component, equal weights.
+    /// Rows of different values as means, the covariance of all data for every component, equal weights.
     RandomFromData,
-    /// Every row gets random responsibilities. All means start near the centre: rarely a good start.
+    /// Every row gets random responsibilities. All means start near the centre, the nearer the more rows: EM leaves that saddle
+    /// slowly, and a stopping rule may end the fit on it. There to compare with other systems; rarely a good start.
     RandomResponsibilities,
 }
 
@@ -127,21 +130,33 @@ fn from_labels(
     })
 }
 
-/// Rows of positive weight, each at most once, each order equally likely (reservoir sampling, Vitter 1985).
+/// Rows of positive weight and different values: those with the smallest of random keys, one key per row. Fewer where there are
+/// fewer different rows.
 fn distinct_rows(x: &Samples<'_>, n: usize, rng: &mut impl Rng) -> Vec<usize> {
-    let usable = (0..x.n_samples()).filter(|&i| x.weights().is_none_or(|w| w[i] > 0.0));
-    let mut chosen = Vec::with_capacity(n);
-    for (seen, row) in usable.enumerate() {
-        if chosen.len() < n {
-            chosen.push(row);
-        } else {
-            let at = (uniform(rng) * (seen + 1) as f64) as usize;
-            if at < n {
-                chosen[at] = row;
-            }
+    let equal = |a: usize, b: usize| {
+        (0..x.n_features())
+            .all(|j| x.value(a, j).partial_cmp(&x.value(b, j)) == Some(Ordering::Equal))
+    };
+    let mut chosen: Vec<(u64, usize)> = Vec::with_capacity(n);
+    for row in (0..x.n_samples()).filter(|&i| x.weights().is_none_or(|w| w[i] > 0.0)) {
+        let key = rng.next_u64();
+        let is_full = chosen.len() == n;
+        if is_full && chosen.last().is_none_or(|last| key >= last.0) {
+            continue;
         }
+        match chosen.iter().position(|c| equal(c.1, row)) {
+            Some(known) if chosen[known].0 <= key => continue,
+            Some(known) => {
+                chosen.remove(known);
+            }
+            None if is_full => {
+                chosen.pop();
+            }
+            None => {}
+        }
+        chosen.insert(chosen.partition_point(|c| c.0 <= key), (key, row));
     }
-    chosen
+    chosen.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Statistics whose M-step gives these means, equal weights, and the covariance of all data in every component.

@@ -172,7 +172,7 @@ impl SufficientStatistics {
     /// The data's own scale, which relative regularization needs, is taken from the statistics.
     ///
     /// # Errors
-    /// [`Error::Empty`] for a component without rows, [`gmm_core::Error::NotPositiveDefinite`] for a collapsed one.
+    /// Those of [`estimate`](Self::estimate), and [`gmm_core::Error::NotPositiveDefinite`] for a collapsed component.
     pub fn maximize(&self, regularization: Regularization) -> Result<GaussianMixture, Error> {
         Ok(self.mixture(self.estimate(regularization)?)?)
     }
@@ -180,10 +180,22 @@ impl SufficientStatistics {
     /// Means and covariances of the M-step as they are: also singular ones, which make no mixture.
     ///
     /// # Errors
-    /// [`Error::Empty`] for a component without rows.
+    /// [`Error::Setting`] for bad settings, [`Error::Empty`] for a component without rows, and with a floor
+    /// [`Error::ConstantFeature`] for a feature without variance.
     pub fn estimate(&self, regularization: Regularization) -> Result<Maximized, Error> {
         regularization.check()?;
         let scale = Scale::of_statistics(self);
+        if matches!(regularization, Regularization::Floor(_)) {
+            // A part of no variance is no floor.
+            let is_constant = |v: &f64| *v <= 0.0 || v.is_nan();
+            let constant = scale.variances.iter().position(is_constant);
+            if let Some(feature) = constant
+                && (self.form.is_scale_free() || scale.variances.iter().all(is_constant))
+            {
+                let value = scale.mean[feature];
+                return Err(Error::ConstantFeature { feature, value });
+            }
+        }
         let regularizer = regularization.resolve(&scale, self.form, self.n_components(), None)?;
         self.maximize_with(&regularizer)
     }
@@ -405,6 +417,7 @@ fn gather(
             .collect();
         for index in blocks {
             block.fill(x, index, frame)?;
+            block.hide_weightless();
             evaluate(&mut statistics, &block, &mut scratch);
             statistics.add_block(&block, &shifts, &mut scratch, &mut part);
         }

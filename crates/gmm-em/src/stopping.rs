@@ -10,7 +10,9 @@ pub enum Stopping {
     /// The last gain and Aitken's estimate of all that is still to gain are both below this many nats in total.
     ///
     /// EM converges linearly: with the last two gains g₁ and g₂ = a g₁ the rest is g₂ a / (1 - a) (Böhning et al. 1994).
-    /// Criteria such as BIC differ by whole nats, so the rule is in total nats, whatever the number of rows.
+    /// Criteria such as BIC differ by whole nats, so the rule is in total nats, whatever the number of rows. Sample weights
+    /// that sum to less than the number of rows (normalized ones sum to 1) make a row worth less than a nat; the tolerance
+    /// shrinks by the same factor, so that scaling such weights stops the fit at the same iteration.
     RemainingGain(f64),
     /// The gain is below this part of 1 + |log-likelihood|: mclust's rule (1e-5 there; leaves a median of 3 nats at 2000 rows).
     RelativeChange(f64),
@@ -25,6 +27,15 @@ impl Default for Stopping {
     }
 }
 
+/// What the sample weights say of the size of an objective.
+#[derive(Clone, Copy)]
+pub(crate) struct Weight {
+    /// Σᵢ wᵢ.
+    pub(crate) total: f64,
+    /// Σᵢ wᵢ over the number of rows of positive weight, at most 1.
+    pub(crate) unit: f64,
+}
+
 impl Stopping {
     pub(crate) fn tolerance(&self) -> f64 {
         let (Self::RemainingGain(t) | Self::RelativeChange(t) | Self::MeanChange(t)) = self;
@@ -32,7 +43,7 @@ impl Stopping {
     }
 
     /// Whether the objective has converged. `noise` is the size of its rounding error: a gain below it is none.
-    pub(crate) fn is_met(&self, objective: &[f64], total_weight: f64, noise: f64) -> bool {
+    pub(crate) fn is_met(&self, objective: &[f64], weight: Weight, noise: f64) -> bool {
         let [.., before, now] = objective else {
             return false;
         };
@@ -49,19 +60,22 @@ impl Stopping {
             };
             let ratio = gain / (before - first);
             let remaining = gain * ratio / (1.0 - ratio);
+            let tolerance = tolerance * weight.unit;
             return gain.abs() <= tolerance
                 && (0.0..1.0).contains(&ratio)
                 && remaining <= tolerance;
         }
-        self.is_small(gain, *now, total_weight)
+        self.is_small(gain, *now, weight)
     }
 
     /// Whether a gain is as small as the rule asks for.
-    pub(crate) fn is_small(&self, gain: f64, objective: f64, total_weight: f64) -> bool {
+    pub(crate) fn is_small(&self, gain: f64, objective: f64, weight: Weight) -> bool {
         match *self {
-            Self::RemainingGain(tolerance) => gain.abs() <= tolerance,
-            Self::RelativeChange(tolerance) => gain.abs() <= tolerance * (1.0 + objective.abs()),
-            Self::MeanChange(tolerance) => gain.abs() < tolerance * total_weight,
+            Self::RemainingGain(tolerance) => gain.abs() <= tolerance * weight.unit,
+            Self::RelativeChange(tolerance) => {
+                gain.abs() <= tolerance * (weight.unit + objective.abs())
+            }
+            Self::MeanChange(tolerance) => gain.abs() < tolerance * weight.total,
         }
     }
 }

@@ -108,6 +108,7 @@ fn moments(x: &Samples<'_>, frame: &Frame, structure: Structure) -> Result<Momen
         let (mut centred, mut scaled) = (vec![0.0; d * BLOCK_ROWS], vec![0.0; d * BLOCK_ROWS]);
         for index in blocks {
             block.fill(x, index, frame)?;
+            block.hide_weightless();
             total.observe(
                 &block,
                 block.weights(),

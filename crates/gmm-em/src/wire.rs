@@ -59,7 +59,7 @@ impl TryFrom<Wire> for SufficientStatistics {
     fn try_from(w: Wire) -> Result<Self, WireError> {
         let form: CovarianceType = w.form.parse()?;
         let (n, d) = (w.occupancy.len(), w.n_features);
-        if w.shifts.len() != n || w.means.len() != n || w.scatters.len() != n {
+        if n == 0 || d == 0 || w.shifts.len() != n || w.means.len() != n || w.scatters.len() != n {
             return Err(WireError::Shape { component: n });
         }
         let mut moments = Vec::with_capacity(n);
@@ -91,14 +91,17 @@ impl TryFrom<Wire> for SufficientStatistics {
                 scatter: scatter.clone(),
             });
         }
-        if !(w.total_weight.is_finite() && w.total_weight >= 0.0 && !w.log_likelihood.0.is_nan()) {
+        let (sum, compensation) = w.log_likelihood;
+        let weight_is_valid = w.total_weight.is_finite() && w.total_weight >= 0.0;
+        // The sum may be -inf, where a row's density is 0.
+        if !weight_is_valid || sum.is_nan() || !compensation.is_finite() {
             return Err(WireError::Totals);
         }
         Ok(Self {
             form,
             shifts: Mat::from_fn(n, d, |k, j| w.shifts[k][j]),
             moments,
-            log_likelihood: CompensatedSum::from_parts(w.log_likelihood.0, w.log_likelihood.1),
+            log_likelihood: CompensatedSum::from_parts(sum, compensation),
             total_weight: w.total_weight,
             n_samples: w.n_samples,
             least_likely: None,

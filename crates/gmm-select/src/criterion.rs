@@ -8,7 +8,8 @@ use gmm_core::{CompensatedSum, GaussianMixture, Samples};
 /// How fitted mixtures are compared; lower is better (mclust prints BIC and ICL with the opposite sign).
 ///
 /// With logL the total log-likelihood in nats, p the number of free parameters and n the total weight (the number of rows
-/// where there are no weights):
+/// where there are no weights; weights should sum to the number of independent observations, since weights normalized to a sum of
+/// 1 leave no penalty for parameters):
 ///
 /// | criterion | formula | answers |
 /// |---|---|---|
@@ -52,6 +53,11 @@ impl Criterion {
             Self::IclEntropy => "icl-entropy",
             Self::IclClassification => "icl-classification",
         }
+    }
+
+    /// Whether the number of rows is part of the formula.
+    pub fn uses_n(self) -> bool {
+        self != Self::Aic
     }
 
     /// The value for a fitted mixture.

@@ -15,7 +15,7 @@ const AGREEMENT: f64 = 1e-2;
 /// A fit from several starts.
 ///
 /// Start i has its own seed, derived from the seed of the [`Em`] and i alone: it is the same whatever the number of starts.
-/// The best outcome is the one of highest log-likelihood among those without a component at the variance floor (such a
+/// The best outcome is the one of highest objective (the log-likelihood, plus the log prior where there is one) among those without a component at the variance floor (such a
 /// likelihood measures the floor, not the data); only where all are singular, among those. So more starts never give a worse result.
 ///
 /// ```
@@ -152,9 +152,11 @@ impl Starts {
     /// better one may be waiting.
     pub fn n_agreeing(&self) -> usize {
         let best = self.fit.report();
+        // Weights that sum to less than the number of rows make nats smaller, as in the stopping rule.
+        let unit = (best.total_weight / best.n_samples as f64).min(1.0);
         let agrees = |r: &Report| {
             r.n_singular == best.n_singular
-                && (r.log_likelihood - best.log_likelihood).abs() <= AGREEMENT
+                && (objective(r) - objective(best)).abs() <= AGREEMENT * unit
         };
         self.starts
             .iter()
@@ -163,10 +165,19 @@ impl Starts {
     }
 }
 
-/// Regular fits before singular ones, then by log-likelihood; the earlier start at a tie.
+/// Regular fits before singular ones, then by what the fits maximize; the earlier start at a tie.
 fn order(a: &Report, b: &Report) -> Ordering {
     let regular = |r: &Report| r.n_singular == 0;
     regular(a)
         .cmp(&regular(b))
-        .then(a.log_likelihood.total_cmp(&b.log_likelihood))
+        .then(objective(a).total_cmp(&objective(b)))
+}
+
+/// What the fit has reached of what it maximizes.
+fn objective(report: &Report) -> f64 {
+    report
+        .objective
+        .last()
+        .copied()
+        .unwrap_or(f64::NEG_INFINITY)
 }

@@ -8,6 +8,8 @@ use crate::{Criterion, Error, Scores, Starts};
 
 /// A difference in BIC below 2 is not worth more than a bare mention (Kass and Raftery 1995).
 const CLOSE: f64 = 2.0;
+/// Weights that mean fewer rows than this part of the table's were probably normalized by mistake.
+const LIGHT: f64 = 0.5;
 
 /// One cell of the table.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,8 +85,15 @@ pub enum Note {
         /// How many starts there were.
         n_starts: usize,
     },
-    /// The best fit stopped at its largest number of iterations.
+    /// The best fit stopped before its stopping rule was met: at its largest number of iterations, or on request.
     NotConverged,
+    /// The sample weights sum to much less than the number of rows, and the criterion counts their sum as the number of rows.
+    LightWeights {
+        /// Σᵢ wᵢ.
+        total_weight: f64,
+        /// Number of rows.
+        n_rows: usize,
+    },
 }
 
 impl fmt::Display for Note {
@@ -136,6 +145,14 @@ impl fmt::Display for Note {
             Self::NotConverged => write!(
                 f,
                 "the best fit stopped before it converged: allow more iterations"
+            ),
+            Self::LightWeights {
+                total_weight,
+                n_rows,
+            } => write!(
+                f,
+                "the sample weights sum to {total_weight:.4} for {n_rows} rows, and the criterion takes that sum for the number of rows: \
+                 multiply the weights so that they sum to the number of independent observations"
             ),
         }
     }
@@ -244,15 +261,16 @@ impl Selection {
     /// What a reader should know: edges of the range, close runners-up, failures.
     pub fn notes(&self) -> Vec<Note> {
         let mut notes = Vec::new();
-        let best = self.best_candidate();
         let tried = || self.candidates.iter().map(|c| c.n_components);
         let (fewest, most) = (tried().min().unwrap_or(1), tried().max().unwrap_or(1));
-        if best.n_components == most && most > fewest {
+        // A fit may have lost components: the model says how many there are.
+        let found = self.best().n_components();
+        if found == most && most > fewest {
             notes.push(Note::UpperEdge { n_components: most });
         }
-        if best.n_components == fewest && fewest > 1 && most > fewest {
+        if found <= fewest && found > 1 && most > fewest {
             notes.push(Note::LowerEdge {
-                n_components: fewest,
+                n_components: found,
             });
         }
         let singular = |c: &&Candidate| c.fitted.as_ref().is_ok_and(Fitted::is_singular);
@@ -286,8 +304,15 @@ impl Selection {
                 n_starts: starts.starts().len(),
             });
         }
-        if starts.best().report().stop == gmm_em::Stop::MaxIterations {
+        let report = starts.best().report();
+        if !report.converged() {
             notes.push(Note::NotConverged);
+        }
+        if report.total_weight < LIGHT * report.n_samples as f64 && self.criterion.uses_n() {
+            notes.push(Note::LightWeights {
+                total_weight: report.total_weight,
+                n_rows: report.n_samples,
+            });
         }
         notes
     }

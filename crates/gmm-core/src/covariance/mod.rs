@@ -25,7 +25,7 @@ use std::str::FromStr;
 pub(crate) use factor::Factor;
 pub use moments::Moments;
 pub use parameters::Covariances;
-pub use regularize::{Maximized, Prior, Regularizer, Repair, is_above_floor, maximize};
+pub use regularize::{Maximized, Prior, Regularizer, Repair, blocks_below_floor, maximize};
 
 use crate::Error;
 

@@ -15,7 +15,7 @@ use crate::{Error, GaussianMixture};
 pub enum Regularizer {
     /// Plain maximum likelihood.
     None,
-    /// Maximum likelihood under the constraint Σₖ ⪰ diag(floor), one number per feature. The constrained maximum is known
+    /// Maximum likelihood under the constraint Σₖ ⪰ diag(floor), one positive number per feature. The constrained maximum is known
     /// exactly: in coordinates where the floor is the identity, the eigenvalues of the sample covariance that are below 1
     /// become 1 (its derivation is that of the eigenvalue constraints of Ingrassia and Rocci 2007). So the likelihood never falls.
     Floor(Vec<f64>),
@@ -117,7 +117,7 @@ pub struct Maximized {
 /// `shifts` (row per component) is what the moments' means are relative to. All occupancies must be positive.
 ///
 /// # Errors
-/// Those of [`Covariances::new`] when moments leave the range of f64.
+/// [`Error::Floor`] for a floor that is not positive and finite, those of [`Covariances::new`] when moments leave the range of f64.
 pub fn maximize(
     form: CovarianceType,
     shifts: &Mat<f64>,
@@ -141,6 +141,15 @@ pub fn maximize(
     };
     match regularizer {
         Regularizer::Floor(floor) => {
+            let is_bad = |f: &f64| !(*f > 0.0 && f.is_finite());
+            // One variance is held at the mean of the floors.
+            let isotropic = implementation.structure() == Structure::Isotropic;
+            if let Some(feature) = floor.iter().position(is_bad)
+                && (!isotropic || is_bad(&mean(floor)))
+            {
+                let value = floor[feature];
+                return Err(Error::Floor { feature, value });
+            }
             for (component, block) in blocks.iter_mut().enumerate() {
                 let n_directions = raise_to_floor(implementation.structure(), block, floor);
                 if n_directions > 0 {
@@ -220,13 +229,15 @@ fn raise_to_floor(structure: Structure, block: &mut [f64], floor: &[f64]) -> usi
     }
 }
 
-/// Whether covariances satisfy Σ ⪰ diag(floor), the constraint of [`Regularizer::Floor`].
-pub fn is_above_floor(covariances: &Covariances, floor: &[f64]) -> bool {
+/// The blocks (components; block 0 for a covariance that all share) that violate Σ ⪰ diag(floor), the constraint of
+/// [`Regularizer::Floor`].
+pub fn blocks_below_floor(covariances: &Covariances, floor: &[f64]) -> Vec<usize> {
     let structure = covariances.form().structure();
-    covariances
-        .blocks()
-        .iter()
-        .all(|block| raise_to_floor(structure, &mut block.clone(), floor) == 0)
+    let blocks = covariances.blocks().iter().enumerate();
+    blocks
+        .filter(|(_, block)| raise_to_floor(structure, &mut (*block).clone(), floor) > 0)
+        .map(|(b, _)| b)
+        .collect()
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -11,7 +11,8 @@ impl GaussianMixture {
     /// The mixture of some of the features, in the given order: rows and columns of the means and covariances.
     ///
     /// # Errors
-    /// [`Error::FeatureIndex`] if the list is empty, repeats a feature or names one that is not there.
+    /// [`Error::FeatureIndex`] if the list is empty, repeats a feature or names one that is not there;
+    /// [`Error::NotPositiveDefinite`] if rounding leaves a part of a nearly singular matrix without variance.
     pub fn marginal(&self, features: &[usize]) -> Result<Self, Error> {
         let d = self.n_features();
         check_features(features, d)?;
@@ -43,7 +44,7 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// [`Error::FeatureIndex`] if `given` is empty, repeats a feature, names one that is not there, or leaves none;
-    /// [`Error::ConditionValue`]; [`Error::NotPositiveDefinite`] if what remains has no variance left in double precision.
+    /// [`Error::ConditionValue`]; [`Error::Mean`] if a conditional mean overflows; [`Error::NotPositiveDefinite`] if what remains has no variance left in double precision.
     pub fn conditional(&self, given: &[(usize, f64)]) -> Result<Self, Error> {
         let d = self.n_features();
         let known: Vec<usize> = given.iter().map(|g| g.0).collect();

@@ -139,7 +139,7 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// [`Error::FeatureCount`], [`Error::NonFinite`], [`Error::SampleWeight`], [`Error::SampleWeightCount`],
-    /// [`Error::WeightOverflow`], [`Error::TooLarge`].
+    /// [`Error::WeightOverflow`], [`Error::WeightRange`], [`Error::TooLarge`].
     pub fn log_density<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<f64>, Error> {
         let x = x.into();
         let mut out = self.output(x, 1, 0.0)?;

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod golden;
+mod honesty;
 mod laws;
 mod oracle_exact;
 mod oracle_mclust;

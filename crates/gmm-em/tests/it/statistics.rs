@@ -166,6 +166,26 @@ fn statistics_survive_json_bit_for_bit() {
     }
 }
 
+#[cfg(feature = "serde")]
+#[test]
+fn statistics_of_nothing_are_refused() {
+    let written = |n: usize, d: usize| {
+        let rows = |len: usize| format!("[{}]", vec![format!("{:?}", vec![1.0; len]); n].join(","));
+        format!(
+            "{{\"form\":\"diag\",\"n_features\":{d},\"occupancy\":{:?},\"shifts\":{},\"means\":{},\"scatters\":{},\
+             \"log_likelihood\":[0.0,0.0],\"total_weight\":1.0,\"n_samples\":1}}",
+            vec![1.0; n],
+            rows(d),
+            rows(d),
+            rows(d),
+        )
+    };
+    let read = |n, d| serde_json::from_str::<SufficientStatistics>(&written(n, d));
+    assert!(read(2, 3).is_ok());
+    assert!(read(0, 3).is_err());
+    assert!(read(2, 0).is_err());
+}
+
 #[test]
 fn forms_have_statistics_of_their_own() {
     let x = data::overlapping(25, 100, 2, 2).x;

@@ -1,9 +1,11 @@
 //! What a selection tells its reader: each note from a table that deserves it, and the table as it prints.
 
-use gmm_core::CovarianceType;
+use std::ops::ControlFlow;
+
 use gmm_core::faer::{Mat, MatRef};
+use gmm_core::{CovarianceType, Samples};
 use gmm_em::{Em, Initialization};
-use gmm_select::{Note, Search, Selection};
+use gmm_select::{Criterion, Note, Search, SearchProgress, Selection};
 use gmm_testkit::data;
 
 use crate::cell;
@@ -210,6 +212,56 @@ fn a_fit_that_did_not_converge() {
         texts(&selection),
         ["the best fit stopped before it converged: allow more iterations"]
     );
+}
+
+#[test]
+fn an_interrupted_fit_has_not_converged() {
+    let x = data::overlapping(3, 200, 2, 3).x;
+    let selection = Search::over([3])
+        .run_watched(&x, &|progress| match progress {
+            SearchProgress::Iteration { progress, .. } if progress.iteration >= 2 => {
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        })
+        .unwrap();
+    assert!(
+        selection.notes().contains(&Note::NotConverged),
+        "{selection}"
+    );
+}
+
+#[test]
+fn the_edge_is_that_of_the_model() {
+    // Three distinct values: a candidate that is asked for six components has three.
+    let values = [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 5.0];
+    let x = MatRef::from_row_major_slice(&values, 8, 1);
+    let selection = Search::over(2..=6).run(x).unwrap();
+    let found = selection.best().n_components();
+    assert!(found <= 3, "{selection}");
+    let is_upper = |n: &Note| matches!(n, Note::UpperEdge { .. });
+    assert!(!selection.notes().iter().any(is_upper), "{selection}");
+}
+
+#[test]
+fn weights_that_were_normalized() {
+    let x = data::separated(1, 200, 2, 2).x;
+    let weights = vec![1.0 / 200.0; 200];
+    let weighted = Samples::from(&x).with_weights(&weights);
+    let light = |criterion| {
+        let selection = Search::over(1..=3).by(criterion).run(weighted).unwrap();
+        texts(&selection)
+            .into_iter()
+            .find(|t| t.starts_with("the sample weights sum to"))
+    };
+    assert_eq!(
+        light(Criterion::Bic).as_deref(),
+        Some(
+            "the sample weights sum to 1.0000 for 200 rows, and the criterion takes that sum for the number of rows: \
+             multiply the weights so that they sum to the number of independent observations"
+        )
+    );
+    assert_eq!(light(Criterion::Aic), None);
 }
 
 #[test]

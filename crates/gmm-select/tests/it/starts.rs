@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use gmm_core::CovarianceType;
 use gmm_core::faer::Mat;
-use gmm_em::{Em, Initialization, Regularization, Rescue, Stop, derived_seed};
+use gmm_em::{
+    ConjugatePrior, Em, Initialization, Regularization, Report, Rescue, Stop, derived_seed,
+};
 use gmm_select::{Error, MultiStart};
 use gmm_testkit::data;
 
@@ -144,6 +146,26 @@ fn failed_starts_are_kept_and_the_first_reason_is_told() {
         MultiStart::new(Em::new(1), 0).run(&x),
         Err(Error::NoCandidates)
     );
+}
+
+#[test]
+fn under_a_prior_the_best_start_is_that_of_the_highest_posterior() {
+    let objective = |r: &Report| *r.objective.last().unwrap();
+    let em = Em::new(5)
+        .initialization(Initialization::KMeansPlusPlus)
+        .regularization(Regularization::Prior(ConjugatePrior::default()));
+    let mut n_that_differ = 0;
+    for seed in 0..10 {
+        let x = data::overlapping(seed, 60, 2, 3).x;
+        let starts = MultiStart::new(em.clone(), 10).run(&x).unwrap();
+        let best = starts.best().report();
+        for report in starts.starts().iter().map(|s| s.report.as_ref().unwrap()) {
+            assert!(objective(report) <= objective(best));
+            n_that_differ += usize::from(report.log_likelihood > best.log_likelihood);
+        }
+    }
+    // The test has a point: there are starts of a higher likelihood.
+    assert!(n_that_differ > 0);
 }
 
 #[test]
