@@ -34,7 +34,7 @@
 //! Rows are evaluated in parallel on the current rayon pool; results don't depend on the number of threads.
 //!
 //! # Layers
-//! [`GaussianMixture`] is all that most callers need. [`block`], [`kernels`] and [`covariance`] are the expert layer that
+//! [`GaussianMixture`] is all that most callers need. [`block`], [`kernels`], [`covariance`] and [`symmetric`] are the expert layer that
 //! `gmm-em` is built on: they are public and tested, but may change in minor versions.
 
 pub mod block;
@@ -45,6 +45,7 @@ pub mod kernels;
 mod mixture;
 mod samples;
 mod sum;
+pub mod symmetric;
 
 pub use faer;
 

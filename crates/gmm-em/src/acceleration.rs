@@ -25,8 +25,8 @@ const GROWTH: f64 = 1.5;
 /// A step this long is as good as any: rounding of a direction magnified a thousand times is still small.
 const LONGEST: f64 = 1e3;
 
-/// Steps of EM's own in a row that the stopping rule needs, to estimate from two gains what is left.
-const PAUSE: usize = 2;
+/// Steps of EM's own in a row that the stopping rule needs: two gains to estimate what is left, three times in a row.
+const PAUSE: usize = 4;
 
 /// Chooses the next parameters and remembers the way back.
 pub(crate) struct Accelerator {

@@ -25,7 +25,7 @@ pub type Watcher<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 /// | setting | default |
 /// |---|---|
 /// | covariance | full |
-/// | initialization | k-means++ and k-means |
+/// | initialization | split |
 /// | seed | 0 |
 /// | regularization | floor at 1e-9 of the data's variances |
 /// | rescue | drop a component that lost its rows or its variance |
@@ -39,7 +39,7 @@ pub type Watcher<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 pub struct Em {
     pub(crate) n_components: usize,
     pub(crate) covariance: CovarianceType,
-    pub(crate) initialization: Initialization,
+    pub(crate) initialization: Option<Initialization>,
     pub(crate) seed: u64,
     pub(crate) regularization: Regularization,
     pub(crate) rescue: Rescue,
@@ -54,7 +54,7 @@ impl Em {
         Self {
             n_components,
             covariance: CovarianceType::Full,
-            initialization: Initialization::default(),
+            initialization: None,
             seed: 0,
             regularization: Regularization::default(),
             rescue: Rescue::default(),
@@ -77,10 +77,11 @@ impl Em {
         Self { covariance, ..self }
     }
 
-    /// How the fit starts.
+    /// How the fit starts. Where nothing is said, a single fit starts by [`Initialization::Split`], and one of several starts as
+    /// those who run it see fit.
     pub fn initialization(self, initialization: Initialization) -> Self {
         Self {
-            initialization,
+            initialization: Some(initialization),
             ..self
         }
     }
@@ -133,6 +134,11 @@ impl Em {
     /// The form of the covariances that is asked for.
     pub fn covariance_type(&self) -> CovarianceType {
         self.covariance
+    }
+
+    /// How the fit starts, if that was said.
+    pub fn chosen_initialization(&self) -> Option<Initialization> {
+        self.initialization
     }
 
     /// The largest number of M-steps that is set.

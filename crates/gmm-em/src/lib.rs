@@ -39,6 +39,7 @@ mod kmeans;
 mod regularization;
 mod report;
 mod rescue;
+mod split;
 mod start;
 mod statistics;
 mod stopping;

@@ -9,16 +9,20 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
 use crate::kmeans::{KMeans, uniform};
-use crate::statistics::{SufficientStatistics, assignment};
+use crate::statistics::{SufficientStatistics, assignment, expectation};
 use crate::summary::Summary;
-use crate::{Em, Error};
+use crate::{Em, Error, split};
 
 /// How a fit finds its first responsibilities or parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Initialization {
-    /// k-means++ seeds, then k-means (Lloyd 1982); each cluster becomes a component. scikit-learn's default.
+    /// From one component to K, always by the split that raises the likelihood most, then merges and splits in turn as long as
+    /// they pay (Verbeek, Vlassis and Kröse 2003; Ueda et al. 2000). On a part of the rows where there are many. Finds better
+    /// optima than any number of k-means starts.
     #[default]
+    Split,
+    /// k-means++ seeds, then k-means (Lloyd 1982); each cluster becomes a component. scikit-learn's default.
     KMeans,
     /// k-means++ seeds (Arthur and Vassilvitskii 2007), each row to its nearest seed: more diverse than converged k-means.
     KMeansPlusPlus,
@@ -31,16 +35,18 @@ pub enum Initialization {
 
 impl Initialization {
     /// All starts.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
+        Self::Split,
         Self::KMeans,
         Self::KMeansPlusPlus,
         Self::RandomFromData,
         Self::RandomResponsibilities,
     ];
 
-    /// The name: "kmeans", "kmeans++", "random-from-data", "random".
+    /// The name: "split", "kmeans", "kmeans++", "random-from-data", "random".
     pub fn name(self) -> &'static str {
         match self {
+            Self::Split => "split",
             Self::KMeans => "kmeans",
             Self::KMeansPlusPlus => "kmeans++",
             Self::RandomFromData => "random-from-data",
@@ -77,8 +83,18 @@ pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, 
         reciprocal_sd,
     };
     let n = em.n_components;
-    Ok(Begin::Statistics(match em.initialization {
-        Initialization::KMeans => {
+    let initialization = em.initialization.unwrap_or_default();
+    if initialization == Initialization::Split
+        && let Some(model) = split::grow(x, summary, em.covariance, n, &mut rng)?
+    {
+        // An E-step on all rows; the first M-step is under the fit's own regularization.
+        let shifts = model.means().to_owned();
+        let statistics = expectation(&model, x, &summary.frame, shifts)?;
+        return Ok(Begin::Statistics(statistics));
+    }
+    Ok(Begin::Statistics(match initialization {
+        // Too few or too equal rows to split: k-means says how many distinct ones there are.
+        Initialization::Split | Initialization::KMeans => {
             let centres = kmeans.seed(n, &mut rng)?;
             let found = centres.len();
             from_labels(em, x, summary, found, &kmeans.run(centres)?)?

@@ -9,6 +9,8 @@
 pub enum Stopping {
     /// The last gain and Aitken's estimate of all that is still to gain are both below this many nats in total.
     ///
+    /// And that at three successive iterations, since EM also slows down where it leaves a saddle; there the gains soon grow.
+    ///
     /// EM converges linearly: with the last two gains g₁ and g₂ = a g₁ the rest is g₂ a / (1 - a) (Böhning et al. 1994).
     /// Criteria such as BIC differ by whole nats, so the rule is in total nats, whatever the number of rows. Sample weights
     /// that sum to less than the number of rows (normalized ones sum to 1) make a row worth less than a nat; the tolerance
@@ -55,15 +57,12 @@ impl Stopping {
             return true;
         }
         if let Self::RemainingGain(tolerance) = *self {
-            let [.., first, _, _] = objective else {
-                return false;
-            };
-            let ratio = gain / (before - first);
-            let remaining = gain * ratio / (1.0 - ratio);
             let tolerance = tolerance * weight.unit;
-            return gain.abs() <= tolerance
-                && (0.0..1.0).contains(&ratio)
-                && remaining <= tolerance;
+            let is_near = |n_before: usize| {
+                let end = objective.len().checked_sub(n_before);
+                end.is_some_and(|end| is_near_the_top(&objective[..end], tolerance))
+            };
+            return (0..SUCCESSIVE).all(is_near);
         }
         self.is_small(gain, *now, weight)
     }
@@ -78,4 +77,19 @@ impl Stopping {
             Self::MeanChange(tolerance) => gain.abs() < tolerance * weight.total,
         }
     }
+}
+
+/// Iterations in a row at which the rest must be small.
+const SUCCESSIVE: usize = 3;
+
+/// Whether the last gain, and the geometric series of those to come, are within the tolerance.
+fn is_near_the_top(objective: &[f64], tolerance: f64) -> bool {
+    let [.., first, before, now] = objective else {
+        return false;
+    };
+    let gain = now - before;
+    let ratio = gain / (before - first);
+    gain.abs() <= tolerance
+        && (0.0..1.0).contains(&ratio)
+        && gain * ratio / (1.0 - ratio) <= tolerance
 }

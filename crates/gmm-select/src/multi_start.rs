@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use gmm_core::Samples;
-use gmm_em::{Em, Fit, Progress, Report, derived_seed};
+use gmm_em::{Em, Fit, Initialization, Progress, Report, derived_seed};
 use rayon::prelude::*;
 
 use crate::Error;
@@ -12,8 +12,21 @@ use crate::Error;
 /// Two fits within this many nats in total have found the same optimum: ten times what the default stopping rule leaves.
 const AGREEMENT: f64 = 1e-2;
 
+/// How start i begins, in turn, unless the [`Em`] says how: starts of one kind make the same mistakes. Splitting finds the best
+/// optimum most often; k-means is better where there are many rows and components.
+const PORTFOLIO: [Initialization; 6] = [
+    Initialization::Split,
+    Initialization::KMeans,
+    Initialization::KMeansPlusPlus,
+    Initialization::Split,
+    Initialization::RandomFromData,
+    Initialization::KMeansPlusPlus,
+];
+
 /// A fit from several starts.
 ///
+/// The starts take turns between splitting, k-means, k-means++ and random rows, unless the [`Em`] says how to start
+/// ([`Em::initialization`]).
 /// Start i has its own seed, derived from the seed of the [`Em`] and i alone: it is the same whatever the number of starts.
 /// The best outcome is the one of highest objective (the log-likelihood, plus the log prior where there is one) among those without a component at the variance floor (such a
 /// likelihood measures the floor, not the data); only where all are singular, among those. So more starts never give a worse result.
@@ -63,20 +76,31 @@ impl MultiStart {
         let x = x.into();
         let run = |start: usize| {
             let seed = derived_seed(self.em.base_seed(), start as u64);
-            // A start that hasn't begun when the watcher wants to stop isn't worth its k-means.
-            if watcher(start, &Progress::before(self.em.iteration_limit())).is_break() {
-                return (seed, Err(gmm_em::Error::Interrupted));
-            }
-            let em = self.em.clone().seed(seed);
-            (
+            let initialization =
+                (self.em.chosen_initialization()).unwrap_or(PORTFOLIO[start % PORTFOLIO.len()]);
+            let em = self.em.clone().seed(seed).initialization(initialization);
+            // A start that hasn't begun when the watcher wants to stop isn't worth its work.
+            let fit = if watcher(start, &Progress::before(em.iteration_limit())).is_break() {
+                Err(gmm_em::Error::Interrupted)
+            } else {
+                em.fit_watched(x, &mut |progress| watcher(start, progress))
+            };
+            Run {
                 seed,
-                em.fit_watched(x, &mut |progress| watcher(start, progress)),
-            )
+                initialization,
+                fit,
+            }
         };
-        let results: Vec<(u64, Result<Fit, gmm_em::Error>)> =
-            (0..self.n_starts).into_par_iter().map(run).collect();
-        Starts::new(results)
+        let runs: Vec<Run> = (0..self.n_starts).into_par_iter().map(run).collect();
+        Starts::new(runs)
     }
+}
+
+/// One start, done.
+struct Run {
+    seed: u64,
+    initialization: Initialization,
+    fit: Result<Fit, gmm_em::Error>,
 }
 
 /// How one start ended.
@@ -85,6 +109,8 @@ impl MultiStart {
 pub struct StartOutcome {
     /// The seed it ran with.
     pub seed: u64,
+    /// How it began.
+    pub initialization: Initialization,
     /// Its report, or why it failed.
     pub report: Result<Report, gmm_em::Error>,
 }
@@ -98,18 +124,19 @@ pub struct Starts {
 }
 
 impl Starts {
-    fn new(results: Vec<(u64, Result<Fit, gmm_em::Error>)>) -> Result<Self, Error> {
-        let starts = results
-            .iter()
-            .map(|(seed, r)| StartOutcome {
-                seed: *seed,
-                report: r.as_ref().map(|f| f.report().clone()).map_err(Clone::clone),
-            })
-            .collect();
+    fn new(runs: Vec<Run>) -> Result<Self, Error> {
+        let outcome = |run: &Run| StartOutcome {
+            seed: run.seed,
+            initialization: run.initialization,
+            report: (run.fit.as_ref())
+                .map(|f| f.report().clone())
+                .map_err(Clone::clone),
+        };
+        let starts = runs.iter().map(outcome).collect();
         let mut best: Option<(usize, Fit)> = None;
         let mut first_error = None;
-        for (i, (_, result)) in results.into_iter().enumerate() {
-            match result {
+        for (i, run) in runs.into_iter().enumerate() {
+            match run.fit {
                 Ok(fit)
                     if best.as_ref().is_none_or(|(_, b)| {
                         order(fit.report(), b.report()) == Ordering::Greater

@@ -14,9 +14,10 @@ pub(crate) struct FittingOptions {
     /// Seed of the random numbers; the same seed gives the same result
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Fitting")]
     seed: u64,
-    /// How a fit starts: kmeans, kmeans++, random-from-data or random
-    #[arg(long, value_name = "START", default_value = "kmeans", value_parser = values::initialization, help_heading = "Fitting")]
-    init: Initialization,
+    /// How fits start: split, kmeans, kmeans++, random-from-data or random; by default several starts take turns between
+    /// all of these but the last, and a single one is a split
+    #[arg(long, value_name = "START", value_parser = values::initialization, help_heading = "Fitting")]
+    init: Option<Initialization>,
     /// What keeps variances from vanishing: floor[=PART of the data's variances, 1e-9], none, ridge=NUMBER (added to
     /// each variance, as scikit-learn's reg_covar) or prior (mclust's)
     #[arg(long, value_name = "HOW", default_value = "floor", value_parser = values::regularization, help_heading = "Fitting")]
@@ -51,9 +52,11 @@ pub(crate) enum Rule {
 impl FittingOptions {
     /// The settings of the fits, for so many components.
     pub(crate) fn em(&self, n_components: usize) -> Em {
-        Em::new(n_components)
-            .seed(self.seed)
-            .initialization(self.init)
+        let em = match self.init {
+            Some(init) => Em::new(n_components).initialization(init),
+            None => Em::new(n_components),
+        };
+        em.seed(self.seed)
             .regularization(self.regularization)
             .rescue(self.rescue)
             .max_iterations(self.max_iterations)

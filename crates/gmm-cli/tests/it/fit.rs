@@ -26,7 +26,7 @@ groups, with centre ± standard deviation of each feature
 group  weight  rows    eruptions     waiting
     1   0.644   175  4.29 ± 0.41  80.0 ± 6.0
     2   0.356    97  2.04 ± 0.26  54.5 ± 5.8
-assignment: the most probable group of a row has probability 0.999 on average; no row is below 0.8
+assignment: the most probable group of a row has probability 0.999 on average; 1 of 272 rows is below 0.8
 
 saved: {model}
 next: gmm predict {model} data/old_faithful.csv

@@ -229,7 +229,7 @@ group  weight    eruptions     waiting
 strongest correlation within group 1: 0.38 between eruptions and waiting
 strongest correlation within group 2: 0.29 between eruptions and waiting
 
-thresholds of `gmm score --anomalies FRACTION`: log-density -8.7967 for 0.001, -7.7760 for 0.01, -6.5044 for 0.05
+thresholds of `gmm score --anomalies FRACTION`: log-density -8.7986 for 0.001, -7.7748 for 0.01, -6.5043 for 0.05
 "
     );
     assert_eq!(gmm(&["describe", &model]).ok(), expected);

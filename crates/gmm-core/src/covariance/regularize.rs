@@ -1,12 +1,10 @@
 //! The M-step for a form and a regularizer: moments in, means and covariances out, with every repair reported.
 
-use faer::diag::Diag;
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::{Mat, Par};
+use faer::Mat;
 
 use super::full::symmetric;
 use super::{CovarianceType, Covariances, Factor, Moments, Structure};
+use crate::symmetric::Eigen;
 use crate::{Error, GaussianMixture};
 
 /// What keeps covariances away from singularity, in the coordinates of the moments.
@@ -40,6 +38,24 @@ pub struct Prior {
 }
 
 impl Prior {
+    /// One pseudo-observation per covariance matrix: Σ = (W + Ψ) / (N + 1) with Ψ = diag(`scale`), and no pull on the means.
+    ///
+    /// Its density is bounded, so that no component can collapse, and it counts for nothing beside many rows (Chen and Tan 2009).
+    pub fn pseudo_observation(form: CovarianceType, n_components: usize, scale: &[f64]) -> Self {
+        let d = scale.len();
+        let block = match form.structure() {
+            Structure::Dense => symmetric(d, |i, j| if i == j { scale[i] } else { 0.0 }),
+            Structure::Diagonal => scale.to_vec(),
+            Structure::Isotropic => vec![mean(scale)],
+        };
+        Self {
+            shrinkage: 0.0,
+            mean: vec![0.0; d],
+            degrees_of_freedom: 1.0 - form.form().prior_count(0.0, n_components, d),
+            scale: block,
+        }
+    }
+
     /// log p(μ, Σ) of all components up to a constant:
     /// -½ Σ over matrices of \[count · log|Σ| + tr Σ⁻¹Λ + κ Σₖ (μₖ - μ₀)'Σ⁻¹(μₖ - μ₀)\], the objective that [`maximize`] raises
     /// together with the log-likelihood.
@@ -254,20 +270,7 @@ fn raise_eigenvalues(block: &mut [f64], floor: &[f64]) -> usize {
         return 0;
     }
     let scaled = Mat::from_fn(d, d, entry);
-    let mut values = Diag::zeros(d);
-    let mut vectors = Mat::zeros(d, d);
-    let request =
-        self_adjoint_evd_scratch::<f64>(d, ComputeEigenvectors::Yes, Par::Seq, Default::default());
-    let mut memory = MemBuffer::new(request);
-    let decomposed = self_adjoint_evd(
-        scaled.as_ref(),
-        values.as_mut(),
-        Some(vectors.as_mut()),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        Default::default(),
-    );
-    if decomposed.is_err() {
+    let Some(Eigen { values, vectors }) = Eigen::new(scaled.as_ref()) else {
         // Not seen on finite matrices; the diagonal above the floor is a valid covariance.
         let variances: Vec<f64> = (0..d).map(|i| entry(i, i).max(1.0) * floor[i]).collect();
         block.copy_from_slice(&symmetric(
@@ -275,7 +278,7 @@ fn raise_eigenvalues(block: &mut [f64], floor: &[f64]) -> usize {
             |i, j| if i == j { variances[i] } else { 0.0 },
         ));
         return d;
-    }
+    };
     let n_directions = (0..d).filter(|&i| values[i] < 1.0).count();
     if n_directions > 0 {
         let raised: Vec<f64> = (0..d).map(|i| values[i].max(1.0)).collect();

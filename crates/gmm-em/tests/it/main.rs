@@ -12,6 +12,7 @@ mod oracle_exact;
 mod oracle_mclust;
 mod repairs;
 mod settings;
+mod split;
 mod statistics;
 
 use gmm_core::faer::Mat;

@@ -43,7 +43,7 @@ fn a_spike_is_held_at_the_floor() {
     );
     assert_eq!(
         fit.report().events[0].to_string(),
-        "component 0 held at the variance floor in 1 directions from iteration 1"
+        "component 1 held at the variance floor in 1 directions from iteration 1"
     );
     let variance = fit.model().covariances().variances(1)[0];
     let n = 60.0;

@@ -205,22 +205,15 @@ fn criteria_are_those_of_mclust() {
     eprintln!("mclust's criteria: off by {worst:.1e} at most");
 }
 
-/// Cells of mclust's tables that eight k-means starts don't find, and by how much they are worse: mclust starts from a
-/// hierarchical clustering that merges by likelihood, which k-means cannot imitate where groups are long or of unequal size.
-const MISSED: [(&str, CovarianceType, usize, f64); 13] = [
-    ("faithful", CovarianceType::Full, 6, 2.5),
-    ("iris", CovarianceType::Tied, 6, 5.7),
-    ("diabetes", CovarianceType::Tied, 6, 3.3),
-    ("diabetes", CovarianceType::Spherical, 8, 3.9),
-    ("diabetes", CovarianceType::Spherical, 9, 8.7),
+/// Cells of mclust's tables that our eight starts don't find, and by how much they are worse: 178 wines of 13 features, and
+/// nine components (under three names) for 155 lakes. mclust starts from a hierarchical clustering that merges by likelihood. (Eight k-means starts miss thirteen cells, by up to 121.)
+const MISSED: [(&str, CovarianceType, usize, f64); 6] = [
     ("wine", CovarianceType::Tied, 3, 2.3),
-    ("wine", CovarianceType::Full, 3, 18.8),
-    ("wine", CovarianceType::Spherical, 4, 121.1),
-    ("wine", CovarianceType::Tied, 5, 12.7),
-    ("wine", CovarianceType::Tied, 7, 36.3),
-    ("galaxies", CovarianceType::Full, 4, 5.9),
-    ("galaxies", CovarianceType::Diag, 4, 5.9),
-    ("galaxies", CovarianceType::Spherical, 4, 5.9),
+    ("wine", CovarianceType::Full, 3, 24.5),
+    ("wine", CovarianceType::Tied, 7, 31.4),
+    ("acidity", CovarianceType::Full, 9, 2.6),
+    ("acidity", CovarianceType::Diag, 9, 2.6),
+    ("acidity", CovarianceType::Spherical, 9, 2.6),
 ];
 
 /// mclust stops early, so its values can be exceeded; less than a thousandth of a nat is left by ours, 2e-3 of BIC at the most.
@@ -230,6 +223,7 @@ const LEFT: f64 = 1e-3;
 fn a_search_finds_what_mclust_finds() {
     let Some(folder) = folder() else { return };
     let (mut n_better, mut n_equal, mut n_singular) = (0, 0, 0);
+    let mut worse = Vec::new();
     for name in DATA_SETS {
         let x = data(&folder, name);
         let selection = Search::over(1..=9).run(&x).unwrap();
@@ -250,10 +244,9 @@ fn a_search_finds_what_mclust_finds() {
                     let missed = (MISSED.iter())
                         .find(|m| m.0 == name && m.1 == form && m.2 == k)
                         .map_or(0.0, |m| m.3);
-                    assert!(
-                        ours <= theirs + missed + LEFT,
-                        "{name} {form} {k}: {ours}, mclust has {theirs}"
-                    );
+                    if ours > theirs + missed + LEFT {
+                        worse.push(format!("{name} {form} {k}: {ours}, mclust has {theirs}"));
+                    }
                     if ours < theirs - 0.1 {
                         n_better += 1;
                     } else if missed == 0.0 {
@@ -267,12 +260,13 @@ fn a_search_finds_what_mclust_finds() {
         "search against mclust: {n_better} cells better by more than 0.1, {n_equal} equal, {} missed, {n_singular} singular",
         MISSED.len()
     );
+    assert_eq!(worse, Vec::<String>::new());
     assert!(n_better > n_equal);
 }
 
-/// Other starts find what k-means misses: every cell is reached.
+/// More starts of each kind find what eight miss: every cell is reached.
 #[test]
-fn what_k_means_misses_other_starts_find() {
+fn what_eight_starts_miss_more_find() {
     let Some(folder) = folder() else { return };
     for (name, form, k, _) in MISSED {
         let x = data(&folder, name);
@@ -287,7 +281,10 @@ fn what_k_means_misses_other_starts_find() {
             .map(|start| {
                 let search = Search::over([k]).covariances([form]).starts(50);
                 let selection = search.em(Em::new(k).initialization(start)).run(&x).unwrap();
-                assert!(!selection.best_fitted().is_singular());
+                // A kind of start may lead nowhere: its value measures the floor.
+                if selection.best_fitted().is_singular() {
+                    return f64::INFINITY;
+                }
                 selection.value(selection.best_candidate()).unwrap()
             })
             .fold(f64::INFINITY, f64::min);

@@ -1,0 +1,339 @@
+//! A start by splitting: from one component to as many as are asked for, always by the split that gains most, and then merges
+//! and splits in turn as long as they pay.
+//!
+//! k-means measures all components with one ruler, so that it cuts long clusters and joins near ones, and repeating it hardly
+//! helps: its starts are too much alike. A component that is split where the likelihood gains follows the shape of the data.
+//! The idea of a path from K to K + 1 components is that of greedy EM (Verbeek, Vlassis and Kröse 2003); the moves that merge
+//! two components and split a third are those of Ueda, Nakano, Ghahramani and Hinton (2000).
+//!
+//! The search runs on a part of a large table and under one pseudo-observation per covariance, so that it cannot run into a
+//! singularity; the fit that follows takes all rows and the regularization that was asked for.
+
+mod local;
+mod merge;
+mod sketch;
+
+use gmm_core::block::Frame;
+use gmm_core::covariance::{Prior, Regularizer, Structure};
+use gmm_core::faer::Mat;
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
+use rand::Rng;
+use rayon::prelude::*;
+
+use crate::Error;
+use crate::statistics::{SufficientStatistics, assignment, expectation};
+use crate::summary::Summary;
+use local::{Split, Tested};
+use sketch::Sketch;
+
+/// The pseudo-observation's variance, as a part of the data's: a tenth of a standard deviation.
+const PSEUDO_VARIANCE: f64 = 0.01;
+/// EM iterations after a split, and the gain in nats per row at which they end: enough to let the neighbours give way.
+const SETTLE: Patience = Patience {
+    n_iterations: 10,
+    gain: 1e-4,
+};
+/// EM iterations after a merge with a split, before it is known whether the move pays.
+const TRIAL: Patience = Patience {
+    n_iterations: 25,
+    gain: 1e-4,
+};
+/// EM iterations before the moves, and for a move that looks good.
+const POLISH: Patience = Patience {
+    n_iterations: 40,
+    gain: 1e-6,
+};
+/// A move that is worse by so many nats per row after its trial is given up.
+const HOPELESS: f64 = 3e-2;
+/// A move must gain so many nats per row.
+const WORTHWHILE: f64 = 1e-5;
+/// Merges that are tried per round.
+const N_MERGES: usize = 3;
+
+#[derive(Clone, Copy)]
+struct Patience {
+    n_iterations: usize,
+    gain: f64,
+}
+
+/// A mixture of `n_components`, in the coordinates of the summary's frame; `None` where the path ends before, which happens
+/// with few or equal rows.
+pub(crate) fn grow(
+    x: &Samples<'_>,
+    summary: &Summary,
+    form: CovarianceType,
+    n_components: usize,
+    rng: &mut impl Rng,
+) -> Result<Option<GaussianMixture>, Error> {
+    let sketch = Sketch::draw(x, summary, form, n_components, rng);
+    if !sketch.has_distinct_rows(n_components) {
+        return Ok(None);
+    }
+    let Some((search, mut state)) = Search::begin(&sketch, form) else {
+        return Ok(None);
+    };
+    while state.model.n_components() < n_components {
+        search.test(&mut state, rng)?;
+        let split = state.best_split(|_| true);
+        let Some(next) = split.and_then(|(q, split)| search.split(&state, q, split)) else {
+            return Ok(None);
+        };
+        let Some(next) = search.settle(next, SETTLE) else {
+            return Ok(None);
+        };
+        state = next.after(state);
+    }
+    let found = search.move_about(state, rng)?;
+    Ok(Some(sketch.in_frame(&found.model)?))
+}
+
+/// A mixture on the way, and what is known of it.
+struct State {
+    model: GaussianMixture,
+    /// Log-likelihood plus log prior on the sketch.
+    objective: f64,
+    /// What splitting each component would gain, as far as it was tested.
+    tested: Vec<Option<Tested>>,
+}
+
+impl State {
+    fn new(model: GaussianMixture, objective: f64) -> Self {
+        let tested = (0..model.n_components()).map(|_| None).collect();
+        Self {
+            model,
+            objective,
+            tested,
+        }
+    }
+
+    /// Takes over the tests of components that have hardly changed.
+    fn after(mut self, before: Self) -> Self {
+        for (component, tested) in before.tested.into_iter().enumerate() {
+            if let Some(tested) = tested
+                && component < self.tested.len()
+                && tested.is_valid_for(&self.model, component)
+            {
+                self.tested[component] = Some(tested);
+            }
+        }
+        self
+    }
+
+    /// The component whose split gains most, among those that are allowed.
+    fn best_split(&self, allowed: impl Fn(usize) -> bool) -> Option<(usize, &Split)> {
+        (0..self.tested.len())
+            .filter(|&q| allowed(q))
+            .filter_map(|q| Some((q, self.tested[q].as_ref()?.split.as_ref()?)))
+            .reduce(|best, next| {
+                let worth = |split: &Split| (!split.is_thin, split.gain);
+                if worth(next.1) > worth(best.1) {
+                    next
+                } else {
+                    best
+                }
+            })
+    }
+}
+
+/// The rows and the objective of a search.
+struct Search<'a> {
+    sketch: &'a Sketch,
+    identity: Frame,
+    form: CovarianceType,
+    pseudo_variances: Vec<f64>,
+}
+
+impl<'a> Search<'a> {
+    /// The search and its first mixture, of one component.
+    fn begin(sketch: &'a Sketch, form: CovarianceType) -> Option<(Self, State)> {
+        let x = sketch.samples();
+        let d = x.n_features();
+        let search = Self {
+            sketch,
+            identity: Frame::identity(d),
+            form,
+            pseudo_variances: vec![PSEUDO_VARIANCE; d],
+        };
+        let model = search.assigned(&x, &vec![0; sketch.n_rows()], 1)?;
+        let objective = search.objective(&model, &x).ok()?;
+        Some((search, State::new(model, objective)))
+    }
+
+    fn prior(&self, n_components: usize) -> Prior {
+        Prior::pseudo_observation(self.form, n_components, &self.pseudo_variances)
+    }
+
+    /// Rows below which a part is thin: twice what a covariance of the form needs to be regular.
+    fn rows_per_part(&self) -> f64 {
+        let d = self.pseudo_variances.len();
+        let regular = match (self.form.n_blocks(2), self.form.structure()) {
+            (1, _) => 1,
+            (_, Structure::Dense) => d + 1,
+            (_, Structure::Diagonal | Structure::Isotropic) => 2,
+        };
+        2.0 * regular as f64
+    }
+
+    /// The M-step of a hard assignment.
+    fn assigned(
+        &self,
+        x: &Samples<'_>,
+        labels: &[usize],
+        n_components: usize,
+    ) -> Option<GaussianMixture> {
+        let assign = |row: usize, r: &mut [f64]| {
+            r.fill(0.0);
+            r[labels[row]] = 1.0;
+        };
+        let statistics = assignment(x, &self.identity, self.form, n_components, &assign).ok()?;
+        self.maximize(&statistics)
+    }
+
+    fn maximize(&self, statistics: &SufficientStatistics) -> Option<GaussianMixture> {
+        let regularizer = Regularizer::Prior(self.prior(statistics.n_components()));
+        let maximized = statistics.maximize_with(&regularizer).ok()?;
+        statistics.mixture(maximized).ok()
+    }
+
+    /// Log-likelihood plus log prior.
+    fn objective(&self, model: &GaussianMixture, x: &Samples<'_>) -> Result<f64, Error> {
+        Ok(model.log_likelihood(*x)? + self.prior(model.n_components()).log_density(model))
+    }
+
+    /// Some EM iterations on the sketch; `None` if a component dies on the way.
+    fn settle(&self, state: State, patience: Patience) -> Option<State> {
+        let (model, objective) = self.iterate(state.model, &self.sketch.samples(), patience)?;
+        Some(State::new(model, objective))
+    }
+
+    /// EM iterations; the mixture with its objective.
+    fn iterate(
+        &self,
+        mut model: GaussianMixture,
+        x: &Samples<'_>,
+        patience: Patience,
+    ) -> Option<(GaussianMixture, f64)> {
+        let prior = self.prior(model.n_components());
+        let mut before = f64::NEG_INFINITY;
+        for iteration in 0.. {
+            let shifts = model.means().to_owned();
+            let statistics = expectation(&model, x, &self.identity, shifts).ok()?;
+            let objective = statistics.log_likelihood() + prior.log_density(&model);
+            if !objective.is_finite() {
+                return None;
+            }
+            let gain = (objective - before) / statistics.total_weight();
+            if iteration >= patience.n_iterations || gain <= patience.gain {
+                return Some((model, objective));
+            }
+            before = objective;
+            model = self.maximize(&statistics)?;
+        }
+        None
+    }
+
+    /// Tests the split of each component that has no valid test yet.
+    fn test(&self, state: &mut State, rng: &mut impl Rng) -> Result<(), Error> {
+        let responsibilities = state.model.responsibilities(self.sketch.samples())?;
+        let todo: Vec<(usize, u64)> = (0..state.tested.len())
+            .filter(|&q| state.tested[q].is_none())
+            .map(|q| (q, rng.next_u64()))
+            .collect();
+        let tests: Vec<Tested> = todo
+            .par_iter()
+            .map(|&(q, seed)| local::test(self, &state.model, q, &responsibilities, seed))
+            .collect();
+        for ((q, _), test) in todo.into_iter().zip(tests) {
+            state.tested[q] = Some(test);
+        }
+        Ok(())
+    }
+
+    /// The mixture with component q replaced by the two parts of its split; the second part comes last.
+    fn split(&self, state: &State, q: usize, split: &Split) -> Option<State> {
+        let model = &state.model;
+        let (k, d) = (model.n_components(), model.n_features());
+        let weight = model.weights()[q];
+        let mut weights = model.weights().to_vec();
+        weights[q] = weight * split.weights[0];
+        weights.push(weight * split.weights[1]);
+        let means = Mat::from_fn(k + 1, d, |c, j| match c {
+            c if c == q => split.means[0][j],
+            c if c == k => split.means[1][j],
+            c => model.means()[(c, j)],
+        });
+        let mut blocks = model.covariances().blocks().to_vec();
+        // A covariance that all share stays: the next M-step takes out what lay between the parts.
+        if self.form.n_blocks(k + 1) > 1 {
+            let [first, second] = &split.blocks;
+            blocks[q].clone_from(first);
+            blocks.push(second.clone());
+        }
+        self.build(weights, means, blocks)
+    }
+
+    fn build(&self, weights: Vec<f64>, means: Mat<f64>, blocks: Vec<Vec<f64>>) -> Option<State> {
+        let (k, d) = (means.nrows(), means.ncols());
+        let covariances = Covariances::new(self.form, k, d, blocks).ok()?;
+        let model = GaussianMixture::new(weights, means, covariances).ok()?;
+        Some(State::new(model, f64::NEG_INFINITY))
+    }
+
+    /// Merges two components and splits a third as long as that pays.
+    fn move_about(&self, state: State, rng: &mut impl Rng) -> Result<State, Error> {
+        let k = state.model.n_components();
+        let Some(polished) = self.polish(&state) else {
+            return Ok(state);
+        };
+        let mut state = polished.after(state);
+        if k < 3 {
+            return Ok(state);
+        }
+        let n = self.sketch.n_rows() as f64;
+        // Each accepted move gains, so that this ends; the bound keeps it short.
+        for _ in 0..k {
+            self.test(&mut state, rng)?;
+            let moved = merge::cheapest(&state.model, N_MERGES)
+                .into_iter()
+                .filter_map(|pair| self.trial(&state, pair))
+                .filter(|trial| trial.objective > state.objective - HOPELESS * n)
+                .filter_map(|trial| self.polish(&trial))
+                .reduce(|a, b| if b.objective > a.objective { b } else { a });
+            match moved {
+                Some(moved) if moved.objective > state.objective + WORTHWHILE * n => {
+                    state = moved.after(state);
+                }
+                _ => break,
+            }
+        }
+        Ok(state)
+    }
+
+    fn polish(&self, state: &State) -> Option<State> {
+        self.settle(State::new(state.model.clone(), state.objective), POLISH)
+    }
+
+    /// The pair merged, the best split of another component made, and some iterations.
+    fn trial(&self, state: &State, [a, b]: [usize; 2]) -> Option<State> {
+        let (q, split) = state.best_split(|q| q != a && q != b)?;
+        let divided = self.split(state, q, split)?;
+        let merged = merge::merged(&divided.model, [a, b])?;
+        self.settle(State::new(merged, f64::NEG_INFINITY), TRIAL)
+    }
+}
+
+/// Weights, means and covariance blocks of a mixture of two. Which part comes first follows from their means, not from the sign of
+/// an eigenvector, which rounding decides.
+fn parts(pair: &GaussianMixture) -> ([f64; 2], [Vec<f64>; 2], [Vec<f64>; 2]) {
+    let mean = |k: usize| -> Vec<f64> {
+        (0..pair.n_features())
+            .map(|j| pair.means()[(k, j)])
+            .collect()
+    };
+    let order = if mean(0) <= mean(1) { [0, 1] } else { [1, 0] };
+    (
+        order.map(|k| pair.weights()[k]),
+        order.map(mean),
+        order.map(|k| pair.covariances().block(k).to_vec()),
+    )
+}

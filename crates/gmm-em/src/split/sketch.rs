@@ -1,0 +1,161 @@
+//! The rows that a search for a start looks at: all of a small table, a random part of a large one.
+
+use std::collections::HashSet;
+
+use gmm_core::covariance::Structure;
+use gmm_core::faer::Mat;
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
+use rand::Rng;
+
+use crate::Error;
+use crate::summary::Summary;
+
+/// Rows that are enough for few components.
+const N_ROWS: usize = 5000;
+/// Rows per component and free direction that are enough for many.
+const ROWS_PER_DIRECTION: usize = 10;
+
+/// Rows relative to the first of them, in standard deviations of each feature (one unit for all features where the form of the
+/// covariances needs that), and their weights, on average 1.
+///
+/// Differences of rows are the same to the last bit wherever the origin of the data lies, and axes of standardized data don't depend
+/// on units. A search that cuts rows in two magnifies every other rounding.
+pub(super) struct Sketch {
+    rows: Mat<f64>,
+    weights: Vec<f64>,
+    origin: Vec<f64>,
+    units: Vec<f64>,
+}
+
+impl Sketch {
+    /// Rows of positive weight: all, or so many that each component has a few for each of its directions. They keep the table's
+    /// order.
+    pub(super) fn draw(
+        x: &Samples<'_>,
+        summary: &Summary,
+        form: CovarianceType,
+        n_components: usize,
+        rng: &mut impl Rng,
+    ) -> Self {
+        let d = summary.n_features();
+        let n = N_ROWS.max(ROWS_PER_DIRECTION * n_components * (d + 1));
+        let mut left = summary.n_rows;
+        let mut wanted = n.min(left);
+        let mut chosen = Vec::with_capacity(wanted);
+        // Selection sampling (Knuth 1997, algorithm S): every subset of that size is equally likely.
+        for row in (0..x.n_samples()).filter(|&i| x.weights().is_none_or(|w| w[i] > 0.0)) {
+            let all = wanted == left;
+            if all || crate::kmeans::uniform(rng) * (left as f64) < wanted as f64 {
+                chosen.push(row);
+                wanted -= 1;
+            }
+            left -= 1;
+        }
+        let value = |row: usize, j: usize| summary.frame.to_frame(j, x.value(row, j));
+        let origin: Vec<f64> = (0..d).map(|j| value(chosen[0], j)).collect();
+        let mut weights: Vec<f64> = (chosen.iter())
+            .map(|&row| x.weights().map_or(1.0, |w| w[row]))
+            .collect();
+        // The pseudo-observation is worth one row, whatever the unit of the weights.
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        weights.iter_mut().for_each(|w| *w /= mean);
+        let differences = Mat::from_fn(chosen.len(), d, |i, j| value(chosen[i], j) - origin[j]);
+        let units = units(&differences, &weights, form);
+        Self {
+            rows: Mat::from_fn(chosen.len(), d, |i, j| differences[(i, j)] / units[j]),
+            weights,
+            origin,
+            units,
+        }
+    }
+
+    /// A mixture of the rows, in the coordinates of the frame.
+    pub(super) fn in_frame(&self, model: &GaussianMixture) -> Result<GaussianMixture, Error> {
+        let (means, d) = (model.means(), self.units.len());
+        let moved = Mat::from_fn(means.nrows(), d, |k, j| {
+            self.units[j] * means[(k, j)] + self.origin[j]
+        });
+        let mut blocks = model.covariances().blocks().to_vec();
+        let structure = model.covariance_type().structure();
+        for (e, entry) in blocks.iter_mut().flat_map(|b| b.iter_mut().enumerate()) {
+            let (i, j) = match structure {
+                Structure::Dense => (e / d, e % d),
+                Structure::Diagonal | Structure::Isotropic => (e, e),
+            };
+            *entry *= self.units[i] * self.units[j];
+        }
+        let covariances =
+            Covariances::new(model.covariance_type(), model.n_components(), d, blocks)?;
+        let weights = model.weights().to_vec();
+        Ok(GaussianMixture::new(weights, moved, covariances)?)
+    }
+
+    pub(super) fn samples(&self) -> Samples<'_> {
+        Samples::from(&self.rows).with_weights(&self.weights)
+    }
+
+    pub(super) fn n_rows(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Whether so many rows differ in their values.
+    pub(super) fn has_distinct_rows(&self, n: usize) -> bool {
+        let mut known = HashSet::new();
+        (0..self.n_rows()).any(|i| {
+            // Adding 0 makes -0 and 0 one number.
+            let bits = |j| (self.rows[(i, j)] + 0.0).to_bits();
+            known.insert((0..self.rows.ncols()).map(bits).collect::<Vec<u64>>());
+            known.len() >= n
+        })
+    }
+
+    /// The rows that belong to a component with more than a trace of probability, weighted with it.
+    pub(super) fn part(&self, responsibilities: &[f64]) -> Self {
+        const TRACE: f64 = 1e-6;
+        let chosen: Vec<usize> = (0..self.n_rows())
+            .filter(|&i| responsibilities[i] > TRACE)
+            .collect();
+        Self {
+            rows: Mat::from_fn(chosen.len(), self.rows.ncols(), |i, j| {
+                self.rows[(chosen[i], j)]
+            }),
+            weights: (chosen.iter())
+                .map(|&i| self.weights[i] * responsibilities[i])
+                .collect(),
+            origin: self.origin.clone(),
+            units: self.units.clone(),
+        }
+    }
+
+    pub(super) fn value(&self, row: usize, feature: usize) -> f64 {
+        self.rows[(row, feature)]
+    }
+
+    pub(super) fn weight(&self, row: usize) -> f64 {
+        self.weights[row]
+    }
+}
+
+/// Standard deviations; 1 for a feature without spread.
+fn units(rows: &Mat<f64>, weights: &[f64], form: CovarianceType) -> Vec<f64> {
+    let total: f64 = weights.iter().sum();
+    let moment = |j: usize, about: f64, power: i32| -> f64 {
+        let terms = weights.iter().enumerate();
+        terms
+            .map(|(i, w)| w * (rows[(i, j)] - about).powi(power))
+            .sum::<f64>()
+            / total
+    };
+    let variances: Vec<f64> = (0..rows.ncols())
+        .map(|j| moment(j, moment(j, 0.0, 1), 2))
+        .collect();
+    let unit = |variance: f64| {
+        if variance > 0.0 { variance.sqrt() } else { 1.0 }
+    };
+    if form.is_scale_free() {
+        variances.into_iter().map(unit).collect()
+    } else {
+        let mean = variances.iter().sum::<f64>() / variances.len() as f64;
+        vec![unit(mean); variances.len()]
+    }
+}
