@@ -126,6 +126,17 @@ const fn settled(
     }
 }
 
+/// Rows and a start as those of W6, with means at this distance and of these sizes.
+///
+/// # Errors
+/// When the mixture can't be built, which it always can.
+pub fn separated_by(
+    distance: f64,
+    sizes: [usize; 3],
+) -> Result<(Mat<f64>, GaussianMixture), Box<dyn Error>> {
+    settled("", sizes, CovarianceType::Full, 6, distance).generate()
+}
+
 impl Comparison {
     /// The workload of a name.
     pub fn named(name: &str) -> Option<Self> {

@@ -180,6 +180,40 @@ impl Block {
         self.start = index * BLOCK_ROWS;
         self.len = (samples.n_samples() - self.start).min(BLOCK_ROWS);
         samples.pack(self.start, self.len, BLOCK_ROWS, &mut self.values);
+        let start = self.start;
+        self.finish(samples, frame, |lane| start + lane)
+    }
+
+    /// Reads the rows at some places of an order: place i holds row `order[i]` of the table. [`Block::rows`] are places then.
+    ///
+    /// # Errors
+    /// As [`Block::fill`].
+    ///
+    /// # Panics
+    /// As [`Block::fill`], or if there are more than [`BLOCK_ROWS`] places, or a place or its row is out of range.
+    pub fn fill_ordered(
+        &mut self,
+        samples: &Samples<'_>,
+        order: &[u32],
+        places: Range<usize>,
+        frame: &Frame,
+    ) -> Result<(), Error> {
+        assert_eq!(samples.n_features(), self.n_features);
+        assert_eq!(frame.n_features(), self.n_features);
+        assert!(places.len() <= BLOCK_ROWS);
+        (self.start, self.len) = (places.start, places.len());
+        let rows = &order[places];
+        samples.pack_rows(rows, BLOCK_ROWS, &mut self.values);
+        self.finish(samples, frame, |lane| rows[lane] as usize)
+    }
+
+    /// Moves the values into the frame and takes over the weights of the rows.
+    fn finish(
+        &mut self,
+        samples: &Samples<'_>,
+        frame: &Frame,
+        row: impl Fn(usize) -> usize,
+    ) -> Result<(), Error> {
         for (lane, (offset, exponent)) in (self.values.chunks_exact_mut(BLOCK_ROWS))
             .zip(frame.offsets.iter().zip(&frame.exponents))
         {
@@ -193,8 +227,10 @@ impl Block {
         }
         self.is_weighted = samples.weights().is_some() || self.len < BLOCK_ROWS;
         match samples.weights() {
-            Some(weights) => self.weights[..self.len]
-                .copy_from_slice(&weights[self.start..self.start + self.len]),
+            Some(weights) => {
+                let lanes = self.weights[..self.len].iter_mut().enumerate();
+                lanes.for_each(|(lane, w)| *w = weights[row(lane)]);
+            }
             None => self.weights[..self.len].fill(1.0),
         }
         self.weights[self.len..].fill(0.0);
@@ -226,7 +262,7 @@ impl Block {
         self.len == 0
     }
 
-    /// The rows of the table that the block holds.
+    /// The rows of the table that the block holds, or their places in the order it was filled by.
     pub fn rows(&self) -> Range<usize> {
         self.start..self.start + self.len
     }

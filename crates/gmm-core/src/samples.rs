@@ -144,11 +144,40 @@ impl<'a> Samples<'a> {
         })
     }
 
+    /// Copies chosen rows into feature-major lanes of width `stride`.
+    pub(crate) fn pack_rows(&self, rows: &[u32], stride: usize, out: &mut [f64]) {
+        match self.values {
+            Values::F64(x) => pack_rows(x, rows, stride, out, |v| v),
+            Values::F32(x) => pack_rows(x, rows, stride, out, f64::from),
+        }
+    }
+
     /// Copies `len` rows from `start` into feature-major lanes of width `stride`.
     pub(crate) fn pack(&self, start: usize, len: usize, stride: usize, out: &mut [f64]) {
         match self.values {
             Values::F64(x) => pack(x.subrows(start, len), stride, out, |v| v),
             Values::F32(x) => pack(x.subrows(start, len), stride, out, f64::from),
+        }
+    }
+}
+
+/// Transposes chosen rows into lanes.
+fn pack_rows<T: Copy>(
+    x: MatRef<'_, T>,
+    rows: &[u32],
+    stride: usize,
+    out: &mut [f64],
+    widen: impl Fn(T) -> f64,
+) {
+    for (i, &row) in rows.iter().enumerate() {
+        let lanes = out[i..].iter_mut().step_by(stride);
+        match x.row(row as usize).try_as_row_major() {
+            Some(values) => lanes
+                .zip(values.as_slice())
+                .for_each(|(o, v)| *o = widen(*v)),
+            None => lanes
+                .zip(x.row(row as usize).iter())
+                .for_each(|(o, v)| *o = widen(*v)),
         }
     }
 }

@@ -6,11 +6,12 @@ use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
 
 use crate::acceleration::Accelerator;
+use crate::compact::Compact;
 use crate::history::History;
 use crate::regularization::Scale;
 use crate::rescue::{POINT_MASS, Rescuer};
 use crate::start::{self, Begin};
-use crate::statistics::expectation;
+use crate::statistics::{compact_expectation, expectation};
 use crate::summary::Summary;
 use crate::{
     Acceleration, Error, Initialization, Progress, Regularization, Report, Rescue, Start, Stop,
@@ -302,8 +303,14 @@ impl Em {
             }
             Begin::Statistics(statistics) => (rescuer.maximize(statistics, 1)?, 1),
         };
+        let mut compact = Compact::new(&model, x, frame)?;
         let stop = loop {
-            let statistics = expectation(&model, x, frame, shifts_of(&model))?;
+            let shifts = shifts_of(&model);
+            let statistics = match &compact {
+                Some(compact) => compact_expectation(&model, x, frame, shifts, compact)?,
+                None => expectation(&model, x, frame, shifts)?,
+            };
+            compact = compact.filter(|compact| compact.pays(model.n_components()));
             let pass = history.measure(&statistics, &model, rescuer.regularizer());
             if history.falls(&pass)
                 && let Some(safe) = accelerator.retreat()

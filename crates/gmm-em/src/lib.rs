@@ -32,6 +32,7 @@
 //! other threads, processes or machines.
 
 mod acceleration;
+mod compact;
 mod em;
 mod error;
 mod history;

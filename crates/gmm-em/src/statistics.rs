@@ -3,8 +3,9 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{self, Maximized, Moments, Regularizer};
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Samples, Scratch};
+use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
 
+use crate::compact::Compact;
 use crate::regularization::Scale;
 use crate::{Error, Regularization, tree};
 
@@ -294,20 +295,22 @@ impl SufficientStatistics {
         })
     }
 
-    /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`. `shifts` are the rows of ours.
+    /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
+    /// `scratch.active`. `shifts` are the rows of ours; where all responsibilities are at most `negligible`, they add nothing.
     fn add_block(
         &mut self,
         block: &Block,
         shifts: &[Vec<f64>],
+        negligible: &[f64],
         scratch: &mut Scratch,
         part: &mut Moments,
     ) {
-        for ((moments, shift), r) in self
-            .moments
-            .iter_mut()
-            .zip(shifts)
-            .zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS))
-        {
+        let active = scratch.active.iter().copied();
+        for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
+            let (moments, shift) = (&mut self.moments[k], &shifts[k]);
+            if largest(r) <= negligible[k] {
+                continue;
+            }
             if block.is_weighted() {
                 r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
             }
@@ -351,6 +354,17 @@ impl SufficientStatistics {
     }
 }
 
+fn largest(r: &[f64]) -> f64 {
+    // Side by side, since one running maximum would wait for each comparison.
+    let mut lanes = [0.0f64; 8];
+    for r in r.chunks_exact(8) {
+        for (lane, r) in lanes.iter_mut().zip(r) {
+            *lane = if *r > *lane { *r } else { *lane };
+        }
+    }
+    lanes.into_iter().fold(0.0, f64::max)
+}
+
 /// One E-step over all rows, in the coordinates of the frame, with means relative to `shifts`.
 pub(crate) fn expectation(
     model: &GaussianMixture,
@@ -358,17 +372,48 @@ pub(crate) fn expectation(
     frame: &Frame,
     shifts: Mat<f64>,
 ) -> Result<SufficientStatistics, Error> {
-    let zeros = SufficientStatistics::about(model.covariance_type(), shifts);
-    gather(
-        x,
-        frame,
-        &zeros,
-        &|| Scratch::new(model),
-        &|statistics, block, scratch| {
-            model.responsibilities_of_block(block, scratch);
+    let pass = Pass {
+        n_blocks: Block::count(x.n_samples()),
+        zeros: &SufficientStatistics::about(model.covariance_type(), shifts),
+        // All components are evaluated, so all that is not 0 counts.
+        negligible: &vec![0.0; model.n_components()],
+        fill: &|block, index| Ok(block.fill(x, index, frame)?),
+    };
+    pass.gather(&|| Scratch::new(model), &|statistics, block, _, scratch| {
+        model.responsibilities_of_block(block, scratch);
+        statistics.add_log_density(block, &scratch.log_density);
+    })
+}
+
+/// [`expectation`] over the blocks of an order, which leaves out what is proved to add nothing.
+pub(crate) fn compact_expectation(
+    model: &GaussianMixture,
+    x: &Samples<'_>,
+    frame: &Frame,
+    shifts: Mat<f64>,
+    compact: &Compact,
+) -> Result<SufficientStatistics, Error> {
+    let pass = Pass {
+        n_blocks: compact.n_blocks(),
+        zeros: &SufficientStatistics::about(model.covariance_type(), shifts),
+        negligible: &negligible(model),
+        fill: &|block, index| compact.fill(block, x, index, frame),
+    };
+    let evaluate =
+        |statistics: &mut SufficientStatistics, block: &Block, index, scratch: &mut Scratch| {
+            compact.responsibilities(model, block, index, scratch);
             statistics.add_log_density(block, &scratch.log_density);
-        },
-    )
+        };
+    let mut statistics = pass.gather(&|| Scratch::new(model), &evaluate)?;
+    if let Some((place, _)) = &mut statistics.least_likely {
+        *place = compact.row(*place);
+    }
+    Ok(statistics)
+}
+
+/// The largest responsibilities that don't count: see [`NEGLIGIBLE`].
+fn negligible(model: &GaussianMixture) -> Vec<f64> {
+    model.weights().iter().map(|w| NEGLIGIBLE * w).collect()
 }
 
 /// The statistics of given responsibilities: `assign(row, r)` writes the n_components responsibilities of a row.
@@ -386,8 +431,15 @@ pub(crate) fn assignment(
         scaled: vec![0.0; d * BLOCK_ROWS],
         joint: vec![0.0; n_components * BLOCK_ROWS],
         log_density: Vec::new(),
+        active: (0..n_components).collect(),
     };
-    gather(x, frame, &zeros, &scratch, &|_, block, scratch| {
+    let pass = Pass {
+        n_blocks: Block::count(x.n_samples()),
+        zeros: &zeros,
+        negligible: &vec![0.0; n_components],
+        fill: &|block, index| Ok(block.fill(x, index, frame)?),
+    };
+    pass.gather(&scratch, &|_, block, _, scratch| {
         let mut r = vec![0.0; n_components];
         for (i, row) in block.rows().enumerate() {
             assign(row, &mut r);
@@ -399,33 +451,39 @@ pub(crate) fn assignment(
     })
 }
 
-fn gather(
-    x: &Samples<'_>,
-    frame: &Frame,
-    zeros: &SufficientStatistics,
-    scratch: &(impl Fn() -> Scratch + Sync),
-    evaluate: &(impl Fn(&mut SufficientStatistics, &Block, &mut Scratch) + Sync),
-) -> Result<SufficientStatistics, Error> {
-    let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
-        let mut statistics = zeros.clone();
-        let (mut block, mut scratch) = (Block::new(x.n_features()), scratch());
-        let mut part = Moments::zeros(zeros.form.structure(), x.n_features());
-        let shifts: Vec<Vec<f64>> = zeros
-            .shifts
-            .row_iter()
-            .map(|row| row.iter().copied().collect())
-            .collect();
-        for index in blocks {
-            block.fill(x, index, frame)?;
-            block.hide_weightless();
-            evaluate(&mut statistics, &block, &mut scratch);
-            statistics.add_block(&block, &shifts, &mut scratch, &mut part);
-        }
-        Ok(statistics)
-    };
-    tree::reduce(
-        0..Block::count(x.n_samples()),
-        &leaf,
-        &SufficientStatistics::add,
-    )
+/// A pass over all blocks.
+struct Pass<'a> {
+    n_blocks: usize,
+    zeros: &'a SufficientStatistics,
+    negligible: &'a [f64],
+    fill: &'a (dyn Fn(&mut Block, usize) -> Result<(), Error> + Sync),
+}
+
+impl Pass<'_> {
+    /// Adds up what `evaluate` leaves of each block (given with its number) in the scratch memory.
+    fn gather(
+        &self,
+        scratch: &(impl Fn() -> Scratch + Sync),
+        evaluate: &(impl Fn(&mut SufficientStatistics, &Block, usize, &mut Scratch) + Sync),
+    ) -> Result<SufficientStatistics, Error> {
+        let (zeros, n_features) = (self.zeros, self.zeros.n_features());
+        let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
+            let mut statistics = zeros.clone();
+            let (mut block, mut scratch) = (Block::new(n_features), scratch());
+            let mut part = Moments::zeros(zeros.form.structure(), n_features);
+            let shifts: Vec<Vec<f64>> = zeros
+                .shifts
+                .row_iter()
+                .map(|row| row.iter().copied().collect())
+                .collect();
+            for index in blocks {
+                (self.fill)(&mut block, index)?;
+                block.hide_weightless();
+                evaluate(&mut statistics, &block, index, &mut scratch);
+                statistics.add_block(&block, &shifts, self.negligible, &mut scratch, &mut part);
+            }
+            Ok(statistics)
+        };
+        tree::reduce(0..self.n_blocks, &leaf, &SufficientStatistics::add)
+    }
 }

@@ -154,6 +154,7 @@ impl Factor {
     }
 
     /// L⁻¹ z in place.
+    #[inline(always)]
     pub(crate) fn whiten(&self, z: &mut [f64]) {
         match &self.kind {
             Kind::Dense { whitener, .. } => whitener.apply(z),
@@ -161,6 +162,20 @@ impl Factor {
                 z.iter_mut()
                     .zip(reciprocal_sd.iter().cycle())
                     .for_each(|(z, r)| *z *= r);
+            }
+        }
+    }
+
+    /// `out = L⁻ᵀ z`.
+    #[inline(always)]
+    pub(crate) fn whiten_transposed(&self, z: &[f64], out: &mut [f64]) {
+        match &self.kind {
+            Kind::Dense { whitener, .. } => whitener.apply_transposed(z, out),
+            Kind::Axes { reciprocal_sd, .. } => {
+                let scaled = z.iter().zip(reciprocal_sd.iter().cycle());
+                out.iter_mut()
+                    .zip(scaled)
+                    .for_each(|(o, (z, r))| *o = z * r);
             }
         }
     }

@@ -61,7 +61,25 @@ impl Whitener {
         });
     }
 
+    /// `out = W'z` for one vector.
+    #[inline(always)]
+    pub fn apply_transposed(&self, z: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+        let mut packed = self.packed.as_slice();
+        for first in (0..self.n_features).step_by(ROWS) {
+            let rows = ROWS.min(self.n_features - first);
+            let (group, rest) = packed.split_at(rows * (first + rows));
+            packed = rest;
+            for (coefficients, sum) in group.chunks_exact(rows).zip(out.iter_mut()) {
+                for (c, z) in coefficients.iter().zip(&z[first..]) {
+                    *sum += c * z;
+                }
+            }
+        }
+    }
+
     /// W z for one vector, in place: row i needs only the entries up to i, so it goes from the last row to the first.
+    #[inline(always)]
     pub fn apply(&self, z: &mut [f64]) {
         let mut end = self.packed.len();
         for first in (0..self.n_features).step_by(ROWS).rev() {

@@ -21,6 +21,8 @@ pub struct Scratch {
     pub joint: Vec<f64>,
     /// log p(xᵢ).
     pub log_density: Vec<f64>,
+    /// The component of each row of `joint` that is in use: all of them, but in compact blocks.
+    pub active: Vec<usize>,
 }
 
 impl Scratch {
@@ -32,6 +34,7 @@ impl Scratch {
             scaled: vec![0.0; lanes],
             joint: vec![0.0; model.n_components() * BLOCK_ROWS],
             log_density: vec![0.0; BLOCK_ROWS],
+            active: (0..model.n_components()).collect(),
         }
     }
 }
@@ -40,9 +43,9 @@ impl Scratch {
 #[derive(Clone, Debug)]
 pub(super) struct Term {
     /// log πₖ - ½ (D log 2π + log|Σₖ|), up to the offset of the mixture.
-    constant: f64,
+    pub(super) constant: f64,
     /// μₖ side by side: the means of the mixture are stored column by column.
-    mean: Vec<f64>,
+    pub(super) mean: Vec<f64>,
 }
 
 /// log 2π.
@@ -99,11 +102,17 @@ impl GaussianMixture {
     }
 
     /// What is missing in the log-joint densities of a block.
-    fn log_offset(&self) -> f64 {
+    pub(super) fn log_offset(&self) -> f64 {
         -f64::from(self.reference_exponent()) * std::f64::consts::LN_2
     }
 
-    fn squared_norm(&self, k: usize, block: &Block, centred: &mut [f64], squared: &mut [f64]) {
+    pub(super) fn squared_norm(
+        &self,
+        k: usize,
+        block: &Block,
+        centred: &mut [f64],
+        squared: &mut [f64],
+    ) {
         let mean = &self.terms[k].mean;
         self.factor(k)
             .squared_norm(block.values(), mean, centred, squared);
@@ -112,7 +121,7 @@ impl GaussianMixture {
     /// The component that is nearest to a row so far out that every squared distance overflows: differences are taken at
     /// 2^-600 of their size. Such a row belongs to it with probability 1 (the limit of the responsibilities along the ray, but for ties).
     #[cold]
-    fn nearest(&self, block: &Block, lane: usize) -> usize {
+    pub(super) fn nearest(&self, block: &Block, lane: usize) -> usize {
         let small = f64::from_bits((1023 - 600) << 52);
         let distance = |k: usize| {
             let mut z: Vec<f64> = (0..self.n_features())

@@ -1,5 +1,6 @@
 //! The mixture: weights, means and covariances that were checked once, together with what evaluation needs.
 
+mod compact;
 mod derive;
 mod evaluate;
 mod extrapolate;
@@ -7,6 +8,7 @@ mod sample;
 
 use faer::{Mat, MatRef};
 
+pub use compact::{Ellipsoid, NEGLIGIBLE};
 pub use evaluate::Scratch;
 use evaluate::Term;
 pub use sample::Sample;

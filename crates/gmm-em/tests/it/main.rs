@@ -5,6 +5,7 @@
 )]
 
 mod bad_input;
+mod compact;
 mod golden;
 mod honesty;
 mod laws;

@@ -1,0 +1,114 @@
+//! Fits of many components leave out what is proved irrelevant: they agree with the dense pass, which statistics gathered apart from
+//! a fit always are.
+
+use gmm_core::faer::Mat;
+use gmm_core::{CovarianceType, GaussianMixture, Samples};
+use gmm_em::{Em, Regularization, Start, Stopping, SufficientStatistics};
+use gmm_testkit::data;
+use proptest::prelude::*;
+
+const N_COMPONENTS: usize = 36;
+
+/// Groups at a distance of so many standard deviations and more, and a mixture near the one that they were drawn from.
+fn groups(seed: u64, distance: f64, form: CovarianceType) -> (Mat<f64>, Vec<f64>, GaussianMixture) {
+    let drawn = data::separated(seed, 2000, 3, N_COMPONENTS);
+    let scale = distance / 10.0;
+    let centre = |label: usize, j: usize| drawn.truth.as_ref().unwrap().means[label][j];
+    let mut x = Mat::from_fn(2000, 3, |i, j| {
+        drawn.x[(i, j)] + (scale - 1.0) * centre(drawn.labels[i], j)
+    });
+    // A row far away, and one that doesn't count.
+    for j in 0..3 {
+        x[(17, j)] += 500.0;
+        x[(18, j)] = -1e7;
+    }
+    let weights: Vec<f64> = (0..2000)
+        .map(|i| if i == 18 { 0.0 } else { [1.0, 0.5, 2.0][i % 3] })
+        .collect();
+    let start = Em::new(N_COMPONENTS)
+        .covariance(form)
+        .max_iterations(1)
+        .fit_from(
+            Samples::from(&x).with_weights(&weights),
+            Start::Labels(&drawn.labels),
+        )
+        .unwrap()
+        .into_model();
+    (x, weights, start)
+}
+
+fn largest_difference(a: &GaussianMixture, b: &GaussianMixture) -> f64 {
+    let mut largest = 0.0f64;
+    for k in 0..a.n_components() {
+        let (one, other) = (a.covariances().component(k), b.covariances().component(k));
+        largest = largest.max((a.weights()[k] / b.weights()[k] - 1.0).abs());
+        for i in 0..a.n_features() {
+            let sd = |j: usize| other[(j, j)].sqrt();
+            // The means themselves are rounded at their own size.
+            let last_bit = 4.0 * f64::EPSILON * b.means()[(k, i)].abs();
+            let apart = (a.means()[(k, i)] - b.means()[(k, i)]).abs() - last_bit;
+            largest = largest.max(apart / sd(i));
+            for j in 0..=i {
+                largest = largest.max((one[(i, j)] - other[(i, j)]).abs() / (sd(i) * sd(j)));
+            }
+        }
+    }
+    largest
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_step_agrees_with_the_dense_one(
+        seed in 0u64..1000,
+        distance in prop::sample::select(vec![3.0, 10.0, 30.0, 100.0]),
+        form in prop::sample::select(CovarianceType::ALL.to_vec()),
+    ) {
+        let (x, weights, start) = groups(seed, distance, form);
+        let x = Samples::from(&x).with_weights(&weights);
+        let fit = Em::new(N_COMPONENTS)
+            .covariance(form)
+            .regularization(Regularization::None)
+            .max_iterations(1)
+            .fit_from(x, Start::Mixture(&start))
+            .unwrap();
+        let mut statistics = SufficientStatistics::zeros(&start);
+        statistics.observe(&start, x).unwrap();
+        let dense = statistics.maximize(Regularization::None).unwrap();
+        // Sums of 2000 rows in another order, in other units: a few hundred roundings of numbers that agree to 1e-16.
+        let difference = largest_difference(fit.model(), &dense);
+        prop_assert!(difference <= 1e-12, "{form} {distance}: {difference:e}");
+        let (first, expected) = (fit.report().trace[0], statistics.log_likelihood());
+        prop_assert!((first - expected).abs() <= 1e-12 * expected.abs(), "{form}: {first} {expected}");
+    }
+}
+
+#[test]
+fn the_likelihood_never_falls_and_threads_change_no_bit() {
+    for (distance, form) in [
+        (3.0, CovarianceType::Full),
+        (30.0, CovarianceType::Full),
+        (30.0, CovarianceType::Tied),
+        (30.0, CovarianceType::Diag),
+    ] {
+        let (x, weights, start) = groups(5, distance, form);
+        let x = Samples::from(&x).with_weights(&weights);
+        let em = Em::new(N_COMPONENTS)
+            .covariance(form)
+            .stopping(Stopping::RemainingGain(0.0))
+            .max_iterations(12);
+        let run = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(n_threads)
+                .build();
+            pool.unwrap()
+                .install(|| em.fit_from(x, Start::Mixture(&start)).unwrap())
+        };
+        // Debug builds assert in each iteration that the likelihood does not fall.
+        let one = run(1);
+        assert_eq!(one.report().trace.len(), 13);
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(7));
+    }
+}
