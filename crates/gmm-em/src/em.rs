@@ -8,10 +8,10 @@ use gmm_core::{CovarianceType, GaussianMixture, Samples};
 use crate::acceleration::Accelerator;
 use crate::compact::Compact;
 use crate::history::History;
+use crate::pass::{compact_expectation, expectation};
 use crate::regularization::Scale;
 use crate::rescue::{POINT_MASS, Rescuer};
 use crate::start::{self, Begin};
-use crate::statistics::{compact_expectation, expectation};
 use crate::summary::Summary;
 use crate::{
     Acceleration, Error, Initialization, Progress, Regularization, Report, Rescue, Start, Stop,

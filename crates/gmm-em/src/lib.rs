@@ -37,6 +37,7 @@ mod em;
 mod error;
 mod history;
 mod kmeans;
+mod pass;
 mod regularization;
 mod report;
 mod rescue;

@@ -9,7 +9,8 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
 use crate::kmeans::{KMeans, uniform};
-use crate::statistics::{SufficientStatistics, assignment, expectation};
+use crate::pass::{assignment, expectation};
+use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use crate::{Em, Error, split};
 

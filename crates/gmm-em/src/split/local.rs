@@ -14,7 +14,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::sketch::Sketch;
 use super::{Patience, Search, parts};
 use crate::kmeans::uniform;
-use crate::statistics::assignment;
+use crate::pass::assignment;
 
 /// Random pairs of rows: the more, the likelier is one of two different groups. Six without pursuit took as long and left a mean
 /// gap of 0.0173 nats per row where three with it left 0.0153 (360 fits of 8 to 21 components).

@@ -21,7 +21,8 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::statistics::{SufficientStatistics, assignment, expectation};
+use crate::pass::{assignment, expectation};
+use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use local::{Split, Tested};
 use sketch::Sketch;

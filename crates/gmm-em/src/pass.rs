@@ -1,0 +1,133 @@
+//! One pass over the rows: the E-step of a model, or given responsibilities, gathered into statistics.
+
+use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::covariance::Moments;
+use gmm_core::faer::Mat;
+use gmm_core::{CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
+
+use crate::compact::Compact;
+use crate::statistics::SufficientStatistics;
+use crate::{Error, tree};
+
+/// One E-step over all rows, in the coordinates of the frame, with means relative to `shifts`.
+pub(crate) fn expectation(
+    model: &GaussianMixture,
+    x: &Samples<'_>,
+    frame: &Frame,
+    shifts: Mat<f64>,
+) -> Result<SufficientStatistics, Error> {
+    let pass = Pass {
+        n_blocks: Block::count(x.n_samples()),
+        zeros: &SufficientStatistics::about(model.covariance_type(), shifts),
+        // All components are evaluated, so all that is not 0 counts.
+        negligible: &vec![0.0; model.n_components()],
+        fill: &|block, index| Ok(block.fill(x, index, frame)?),
+    };
+    pass.gather(&|| Scratch::new(model), &|statistics, block, _, scratch| {
+        model.responsibilities_of_block(block, scratch);
+        statistics.add_log_density(block, &scratch.log_density);
+    })
+}
+
+/// [`expectation`] over the blocks of an order, which leaves out what is proved to add nothing.
+pub(crate) fn compact_expectation(
+    model: &GaussianMixture,
+    x: &Samples<'_>,
+    frame: &Frame,
+    shifts: Mat<f64>,
+    compact: &Compact,
+) -> Result<SufficientStatistics, Error> {
+    let pass = Pass {
+        n_blocks: compact.n_blocks(),
+        zeros: &SufficientStatistics::about(model.covariance_type(), shifts),
+        negligible: &negligible(model),
+        fill: &|block, index| compact.fill(block, x, index, frame),
+    };
+    let evaluate =
+        |statistics: &mut SufficientStatistics, block: &Block, index, scratch: &mut Scratch| {
+            compact.responsibilities(model, block, index, scratch);
+            statistics.add_log_density(block, &scratch.log_density);
+        };
+    let mut statistics = pass.gather(&|| Scratch::new(model), &evaluate)?;
+    if let Some((place, _)) = &mut statistics.least_likely {
+        *place = compact.row(*place);
+    }
+    Ok(statistics)
+}
+
+/// The largest responsibilities that don't count: see [`NEGLIGIBLE`].
+fn negligible(model: &GaussianMixture) -> Vec<f64> {
+    model.weights().iter().map(|w| NEGLIGIBLE * w).collect()
+}
+
+/// The statistics of given responsibilities: `assign(row, r)` writes the n_components responsibilities of a row.
+pub(crate) fn assignment(
+    x: &Samples<'_>,
+    frame: &Frame,
+    form: CovarianceType,
+    n_components: usize,
+    assign: &(impl Fn(usize, &mut [f64]) + Sync),
+) -> Result<SufficientStatistics, Error> {
+    let d = x.n_features();
+    let zeros = SufficientStatistics::about(form, Mat::zeros(n_components, d));
+    let scratch = || Scratch {
+        centred: vec![0.0; d * BLOCK_ROWS],
+        scaled: vec![0.0; d * BLOCK_ROWS],
+        joint: vec![0.0; n_components * BLOCK_ROWS],
+        log_density: Vec::new(),
+        active: (0..n_components).collect(),
+    };
+    let pass = Pass {
+        n_blocks: Block::count(x.n_samples()),
+        zeros: &zeros,
+        negligible: &vec![0.0; n_components],
+        fill: &|block, index| Ok(block.fill(x, index, frame)?),
+    };
+    pass.gather(&scratch, &|_, block, _, scratch| {
+        let mut r = vec![0.0; n_components];
+        for (i, row) in block.rows().enumerate() {
+            assign(row, &mut r);
+            r.iter()
+                .enumerate()
+                .for_each(|(k, r)| scratch.joint[k * BLOCK_ROWS + i] = *r);
+        }
+        // Lanes past the last row still hold the block before; their weight is 0.
+    })
+}
+
+/// A pass over all blocks.
+struct Pass<'a> {
+    n_blocks: usize,
+    zeros: &'a SufficientStatistics,
+    negligible: &'a [f64],
+    fill: &'a (dyn Fn(&mut Block, usize) -> Result<(), Error> + Sync),
+}
+
+impl Pass<'_> {
+    /// Adds up what `evaluate` leaves of each block (given with its number) in the scratch memory.
+    fn gather(
+        &self,
+        scratch: &(impl Fn() -> Scratch + Sync),
+        evaluate: &(impl Fn(&mut SufficientStatistics, &Block, usize, &mut Scratch) + Sync),
+    ) -> Result<SufficientStatistics, Error> {
+        let (zeros, n_features) = (self.zeros, self.zeros.n_features());
+        let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
+            let mut statistics = zeros.clone();
+            let (mut block, mut scratch) = (Block::new(n_features), scratch());
+            let mut part = Moments::zeros(zeros.form.structure(), n_features);
+            let shifts: Vec<Vec<f64>> = zeros
+                .shifts
+                .row_iter()
+                .map(|row| row.iter().copied().collect())
+                .collect();
+            for index in blocks {
+                (self.fill)(&mut block, index)?;
+                block.hide_weightless();
+                evaluate(&mut statistics, &block, index, &mut scratch);
+                statistics.add_block(&block, &shifts, self.negligible, &mut scratch, &mut part);
+            }
+            Ok(statistics)
+        };
+        tree::reduce(0..self.n_blocks, &leaf, &SufficientStatistics::add)
+    }
+}
