@@ -88,21 +88,25 @@ impl Compact {
         self.order[place] as usize
     }
 
-    /// Responsibilities of a block of the order.
+    /// Responsibilities of a block of the order; whether small ones may be left out.
     pub(crate) fn responsibilities(
         &self,
         model: &GaussianMixture,
         block: &Block,
         index: usize,
         scratch: &mut Scratch,
-    ) {
-        match &self.ellipsoids[index] {
+    ) -> bool {
+        let is_near = match &self.ellipsoids[index] {
             Some(ellipsoid) => model.responsibilities_of_compact_block(block, ellipsoid, scratch),
-            // No row counts.
-            None => scratch.active.clear(),
-        }
+            None => {
+                // No row counts.
+                scratch.active.clear();
+                true
+            }
+        };
         self.n_evaluated
             .fetch_add(scratch.active.len(), Ordering::Relaxed);
+        is_near
     }
 
     /// Whether the last pass left out enough; forgets the count.

@@ -19,13 +19,12 @@ pub(crate) fn expectation(
     let pass = Pass {
         n_blocks: Block::count(x.n_samples()),
         zeros: &SufficientStatistics::about(model.covariance_type(), shifts),
-        // All components are evaluated, so all that is not 0 counts.
-        negligible: &vec![0.0; model.n_components()],
         fill: &|block, index| Ok(block.fill(x, index, frame)?),
     };
     pass.gather(&|| Scratch::new(model), &|statistics, block, _, scratch| {
         model.responsibilities_of_block(block, scratch);
         statistics.add_log_density(block, &scratch.log_density);
+        None
     })
 }
 
@@ -40,24 +39,20 @@ pub(crate) fn compact_expectation(
     let pass = Pass {
         n_blocks: compact.n_blocks(),
         zeros: &SufficientStatistics::about(model.covariance_type(), shifts),
-        negligible: &negligible(model),
         fill: &|block, index| compact.fill(block, x, index, frame),
     };
+    let negligible: Vec<f64> = model.weights().iter().map(|w| NEGLIGIBLE * w).collect();
     let evaluate =
         |statistics: &mut SufficientStatistics, block: &Block, index, scratch: &mut Scratch| {
-            compact.responsibilities(model, block, index, scratch);
+            let is_near = compact.responsibilities(model, block, index, scratch);
             statistics.add_log_density(block, &scratch.log_density);
+            is_near.then_some(negligible.as_slice())
         };
     let mut statistics = pass.gather(&|| Scratch::new(model), &evaluate)?;
     if let Some((place, _)) = &mut statistics.least_likely {
         *place = compact.row(*place);
     }
     Ok(statistics)
-}
-
-/// The largest responsibilities that don't count: see [`NEGLIGIBLE`].
-fn negligible(model: &GaussianMixture) -> Vec<f64> {
-    model.weights().iter().map(|w| NEGLIGIBLE * w).collect()
 }
 
 /// The statistics of given responsibilities: `assign(row, r)` writes the n_components responsibilities of a row.
@@ -80,7 +75,6 @@ pub(crate) fn assignment(
     let pass = Pass {
         n_blocks: Block::count(x.n_samples()),
         zeros: &zeros,
-        negligible: &vec![0.0; n_components],
         fill: &|block, index| Ok(block.fill(x, index, frame)?),
     };
     pass.gather(&scratch, &|_, block, _, scratch| {
@@ -92,6 +86,7 @@ pub(crate) fn assignment(
                 .for_each(|(k, r)| scratch.joint[k * BLOCK_ROWS + i] = *r);
         }
         // Lanes past the last row still hold the block before; their weight is 0.
+        None
     })
 }
 
@@ -99,16 +94,18 @@ pub(crate) fn assignment(
 struct Pass<'a> {
     n_blocks: usize,
     zeros: &'a SufficientStatistics,
-    negligible: &'a [f64],
     fill: &'a (dyn Fn(&mut Block, usize) -> Result<(), Error> + Sync),
 }
 
 impl Pass<'_> {
-    /// Adds up what `evaluate` leaves of each block (given with its number) in the scratch memory.
-    fn gather(
+    /// Adds up what `evaluate` leaves of each block (given with its number) in the scratch memory. It answers up to which size
+    /// responsibilities need not be added, component by component; without an answer, only those that are 0.
+    fn gather<'n>(
         &self,
         scratch: &(impl Fn() -> Scratch + Sync),
-        evaluate: &(impl Fn(&mut SufficientStatistics, &Block, usize, &mut Scratch) + Sync),
+        evaluate: &(
+             impl Fn(&mut SufficientStatistics, &Block, usize, &mut Scratch) -> Option<&'n [f64]> + Sync
+         ),
     ) -> Result<SufficientStatistics, Error> {
         let (zeros, n_features) = (self.zeros, self.zeros.n_features());
         let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
@@ -123,8 +120,8 @@ impl Pass<'_> {
             for index in blocks {
                 (self.fill)(&mut block, index)?;
                 block.hide_weightless();
-                evaluate(&mut statistics, &block, index, &mut scratch);
-                statistics.add_block(&block, &shifts, self.negligible, &mut scratch, &mut part);
+                let negligible = evaluate(&mut statistics, &block, index, &mut scratch);
+                statistics.add_block(&block, &shifts, negligible, &mut scratch, &mut part);
             }
             Ok(statistics)
         };

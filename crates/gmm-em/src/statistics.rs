@@ -296,19 +296,20 @@ impl SufficientStatistics {
     }
 
     /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
-    /// `scratch.active`. `shifts` are the rows of ours; where all responsibilities are at most `negligible`, they add nothing.
+    /// `scratch.active`. `shifts` are the rows of ours. A component whose responsibilities are all at most `negligible`
+    /// (0 where it is not given) is left out.
     pub(crate) fn add_block(
         &mut self,
         block: &Block,
         shifts: &[Vec<f64>],
-        negligible: &[f64],
+        negligible: Option<&[f64]>,
         scratch: &mut Scratch,
         part: &mut Moments,
     ) {
         let active = scratch.active.iter().copied();
         for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
             let (moments, shift) = (&mut self.moments[k], &shifts[k]);
-            if largest(r) <= negligible[k] {
+            if largest(r) <= negligible.map_or(0.0, |n| n[k]) {
                 continue;
             }
             if block.is_weighted() {

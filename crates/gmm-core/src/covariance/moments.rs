@@ -6,6 +6,9 @@ use crate::kernels::{dense_sums, diagonal_sums};
 
 /// How many times larger a sum of squares may be about the shift than about the mean: four bits are lost at the most.
 const CANCELLATION: f64 = 16.0;
+/// A block may always count so large a part of the scatter before it as its own: 16 blocks that a task adds up together come to a
+/// sixteenth.
+const LEAST_SHARE: f64 = 1.0 / 256.0;
 
 /// Occupancy Σᵢ rᵢ, mean (about a shift) and scatter Σᵢ rᵢ (xᵢ - mean)(xᵢ - mean)' of one component.
 ///
@@ -35,7 +38,8 @@ impl Moments {
     /// Adds a block with responsibilities `r` (sample weights included), about `shift`.
     ///
     /// The block's sums are taken about the shift and then centred at its own mean. Where that would cancel (the block's mean
-    /// is far from the shift against its spread, as in the first steps from a bad start), they are taken again about that mean.
+    /// is far from the shift against its spread, as in the first steps from a bad start), they are taken again about that mean;
+    /// but not where the digits lost are none of the whole: a block that holds one row of the component, or next to nothing.
     ///
     /// `part` and the two buffers of n_features x [`BLOCK_ROWS`] numbers are working memory.
     pub fn observe(
@@ -49,10 +53,10 @@ impl Moments {
     ) {
         part.sum(block, r, shift, centred, scaled);
         if part.occupancy > 0.0 {
-            if !part.centre() {
+            if !part.centre(self) {
                 let near: Vec<f64> = shift.iter().zip(&part.mean).map(|(s, m)| s + m).collect();
                 part.sum(block, r, &near, centred, scaled);
-                part.centre();
+                part.centre(self);
                 // near - shift and not the mean from before: near is rounded.
                 for (mean, (near, shift)) in part.mean.iter_mut().zip(near.iter().zip(shift)) {
                     *mean += near - shift;
@@ -81,9 +85,16 @@ impl Moments {
         };
     }
 
-    /// From sums to a mean and the scatter about it; tells whether no feature cancels by more than [`CANCELLATION`].
-    fn centre(&mut self) -> bool {
+    /// From sums to a mean and the scatter about it; tells whether no feature cancels by more than [`CANCELLATION`], given the sum
+    /// that these moments will be added to. (At most the block's share of the scatter before it counts: over many blocks of like size
+    /// the shares add up like 1 + ½ + ⅓ + ..., to a few.)
+    fn centre(&mut self, before: &Self) -> bool {
         let n = self.occupancy;
+        let share = if n < before.occupancy {
+            (n / before.occupancy).max(LEAST_SHARE)
+        } else {
+            1.0
+        };
         self.mean.iter_mut().for_each(|m| *m /= n);
         let d = self.mean.len();
         let diagonal = self.scatter.len() == d;
@@ -101,7 +112,8 @@ impl Moments {
                 entry += i + 1;
             }
             let centred = self.scatter[if diagonal { i } else { entry - 1 }];
-            is_accurate &= raw <= CANCELLATION * centred;
+            let known = before.scatter[if diagonal { i } else { entry - 1 }];
+            is_accurate &= raw <= CANCELLATION * (centred + share * known);
             // Rounding may leave a constant feature a variance below 0.
             if centred < 0.0 {
                 self.scatter[if diagonal { i } else { entry - 1 }] = 0.0;

@@ -15,13 +15,15 @@ use crate::kernels::{log_joint, normalize_joint};
 
 /// The largest responsibility, as a part of the component's weight, that may be left out: 2^-58. Where all that is left out of a
 /// component in N rows is that small, it is below 2^-58 of the N πₖ rows that its weight stands for, and its part of the scatter below
-/// 2^-58 times the squared distance: at 60 standard deviations still 1e-14. (A component that loses all but a part of 2^-30 of its rows
-/// in one step may lose some digits of what is left.)
+/// 2^-58 times the squared distance: 1e-14 within 60 standard deviations, so that rows farther from every component leave out nothing.
+/// (A component that loses all but a part of 2^-30 of its rows in one step may lose some digits of what is left.)
 pub const NEGLIGIBLE: f64 = f64::from_bits((1023 - 58) << 52);
 /// -ln of it.
 const NEGLIGIBLE_NATS: f64 = 58.0 * std::f64::consts::LN_2;
 /// Bounds on distances are shortened by this part, which is more than their rounding.
 const ROUNDING: f64 = 1e-6;
+/// Half the squared distance of a row that is 60 standard deviations away.
+const FAR_NATS: f64 = 1800.0;
 
 /// An ellipsoid that holds the rows of positive weight of a block.
 #[derive(Clone, Debug)]
@@ -109,21 +111,23 @@ impl GaussianMixture {
     /// whose responsibilities are proved to be below [`NEGLIGIBLE`] times their weight in every row of positive weight.
     ///
     /// Writes the rows of `scratch.joint` for the components in `scratch.active` only; log-densities are too small by less than
-    /// [`NEGLIGIBLE`]. Rows of weight 0 hold anything.
+    /// [`NEGLIGIBLE`]. Rows of weight 0 hold anything. The answer says whether every row that counts is near enough to some component
+    /// for anything to be left out, by this function or the caller.
     pub fn responsibilities_of_compact_block(
         &self,
         block: &Block,
         ellipsoid: &Ellipsoid,
         scratch: &mut Scratch,
-    ) {
+    ) -> bool {
+        let constants = self.terms.iter().map(|term| term.constant);
+        let far = constants.fold(f64::NEG_INFINITY, f64::max) - FAR_NATS;
         let mut bounds: Vec<(f64, usize)> = self.log_density_bounds(ellipsoid);
         bounds.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut largest = [f64::NEG_INFINITY; BLOCK_ROWS];
-        // Where no density is positive yet, nothing is proved.
         let mut least = f64::NEG_INFINITY;
         scratch.active.clear();
         for (bound, k) in bounds {
-            if bound <= least - NEGLIGIBLE_NATS {
+            if least > far && bound <= least - NEGLIGIBLE_NATS {
                 break;
             }
             let at = scratch.active.len() * BLOCK_ROWS;
@@ -140,10 +144,10 @@ impl GaussianMixture {
         let n_lanes = scratch.active.len() * BLOCK_ROWS;
         let joint = &mut scratch.joint[..n_lanes];
         if !normalize_joint(joint, self.log_offset(), &mut scratch.log_density) {
-            return;
+            return least > far;
         }
         for i in (0..block.len()).filter(|&i| block.weights()[i] > 0.0) {
-            // No density was positive, so that nothing was left out.
+            // Such a row is far, so that nothing was left out.
             if scratch.log_density[i] == f64::NEG_INFINITY {
                 let nearest = self.nearest(block, i);
                 if let Some(slot) = scratch.active.iter().position(|k| *k == nearest) {
@@ -151,6 +155,7 @@ impl GaussianMixture {
                 }
             }
         }
+        least > far
     }
 
     /// For each component of positive weight an upper bound on its log-density, up to the offset of the mixture, within the ellipsoid.
@@ -246,6 +251,56 @@ mod tests {
                             );
                         }
                     }
+                }
+            }
+        }
+    }
+
+    /// 40 round components on a line, at distances of so many standard deviations, and a block of rows at `rows` of them.
+    fn line(variance: f64, apart: f64, rows: [f64; 3]) -> (GaussianMixture, Block) {
+        let sd = variance.sqrt();
+        let means = Mat::from_fn(40, 1, |k, _| k as f64 * apart * sd);
+        let covariances = Covariances::spherical(&[variance; 40], 1).unwrap();
+        let model = GaussianMixture::new(vec![1.0 / 40.0; 40], means, covariances).unwrap();
+        let x = Mat::from_fn(3, 1, |i, _| rows[i] * sd);
+        let mut block = Block::new(1);
+        block
+            .fill(&Samples::from(&x), 0, &Frame::identity(1))
+            .unwrap();
+        (model, block)
+    }
+
+    #[test]
+    fn rows_near_a_component_leave_out_the_far_ones() {
+        let (model, block) = line(1.0, 50.0, [-0.5, 0.0, 0.5]);
+        let mut scratch = Scratch::new(&model);
+        let ellipsoid = Ellipsoid::around(&block).unwrap();
+        assert!(model.responsibilities_of_compact_block(&block, &ellipsoid, &mut scratch));
+        assert_eq!(scratch.active, [0]);
+    }
+
+    #[test]
+    fn rows_far_from_every_component_leave_out_nothing() {
+        // At 100 standard deviations a part of 2^-58 of a row still counts; at 1e160 every squared distance overflows.
+        for (variance, rows) in [
+            (1.0, [-100.0, -100.5, -101.0]),
+            (1e-310, [-1e160, -1.1e160, -1.2e160]),
+            (1e-310, [-1e160, 0.0, 0.5]),
+        ] {
+            let (model, block) = line(variance, 50.0, rows);
+            let mut scratch = Scratch::new(&model);
+            let mut dense = scratch.clone();
+            let ellipsoid = Ellipsoid::around(&block).unwrap();
+            assert!(!model.responsibilities_of_compact_block(&block, &ellipsoid, &mut scratch));
+            assert_eq!(scratch.active.len(), 40);
+            model.responsibilities_of_block(&block, &mut dense);
+            for (slot, &k) in scratch.active.iter().enumerate() {
+                for i in 0..3 {
+                    let (one, other) = (
+                        scratch.joint[slot * BLOCK_ROWS + i],
+                        dense.joint[k * BLOCK_ROWS + i],
+                    );
+                    assert!((one - other).abs() <= 1e-15, "{k} {i}: {one} {other}");
                 }
             }
         }
