@@ -51,6 +51,6 @@ pub use faer;
 
 pub use covariance::{CovarianceType, Covariances};
 pub use error::Error;
-pub use mixture::{Ellipsoid, GaussianMixture, NEGLIGIBLE, Sample, Scratch};
+pub use mixture::{Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Sample, Scratch};
 pub use samples::Samples;
 pub use sum::CompensatedSum;

@@ -64,7 +64,7 @@ impl<'a> Samples<'a> {
     }
 
     /// The weight of a row: 1 where no weights were given.
-    pub(crate) fn weight(&self, row: usize) -> f64 {
+    pub fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |w| w[row])
     }
 

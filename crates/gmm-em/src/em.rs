@@ -2,13 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
 
 use crate::acceleration::Accelerator;
-use crate::compact::Compact;
+use crate::expectation::Expectation;
 use crate::history::History;
-use crate::pass::{compact_expectation, expectation};
+use crate::pass::expectation;
 use crate::regularization::Scale;
 use crate::rescue::{POINT_MASS, Rescuer};
 use crate::start::{self, Begin};
@@ -303,14 +302,9 @@ impl Em {
             }
             Begin::Statistics(statistics) => (rescuer.maximize(statistics, 1)?, 1),
         };
-        let mut compact = Compact::new(&model, x, frame)?;
+        let mut expected = Expectation::new(&model, x, summary)?;
         let stop = loop {
-            let shifts = shifts_of(&model);
-            let statistics = match &compact {
-                Some(compact) => compact_expectation(&model, x, frame, shifts, compact)?,
-                None => expectation(&model, x, frame, shifts)?,
-            };
-            compact = compact.filter(|compact| compact.pays(model.n_components()));
+            let statistics = expected.of(&model)?;
             let pass = history.measure(&statistics, &model, rescuer.regularizer());
             if history.falls(&pass)
                 && let Some(safe) = accelerator.retreat()
@@ -341,7 +335,7 @@ impl Em {
         let mut report = history.report(stop, iteration, rescuer, x.n_samples());
         if means_round_coarsely(&rounded) {
             let known = rounded.to_frame(frame)?;
-            let statistics = expectation(&known, x, frame, shifts_of(&known))?;
+            let statistics = expectation(&known, x, frame, known.means().to_owned())?;
             report.log_likelihood =
                 statistics.log_likelihood() + summary.total_weight() * frame.log_jacobian();
             report.n_passes += 1;
@@ -361,10 +355,6 @@ fn means_round_coarsely(model: &GaussianMixture) -> bool {
         let last_bit = |j: usize| f64::EPSILON * model.means()[(k, j)].abs();
         (0..variances.len()).any(|j| last_bit(j) > 1e-6 * variances[j].sqrt())
     })
-}
-
-fn shifts_of(model: &GaussianMixture) -> Mat<f64> {
-    model.means().to_owned()
 }
 
 /// A fitted mixture and how it came about.

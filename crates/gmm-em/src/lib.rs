@@ -35,6 +35,7 @@ mod acceleration;
 mod compact;
 mod em;
 mod error;
+mod expectation;
 mod history;
 mod kmeans;
 mod pass;
@@ -46,6 +47,7 @@ mod start;
 mod statistics;
 mod stopping;
 mod summary;
+mod tied;
 mod tree;
 #[cfg(feature = "serde")]
 mod wire;

@@ -55,13 +55,14 @@ pub(crate) fn compact_expectation(
     Ok(statistics)
 }
 
-/// The statistics of given responsibilities: `assign(row, r)` writes the n_components responsibilities of a row.
+/// The statistics of given responsibilities: `assign(block, r)` writes n_components x [`BLOCK_ROWS`] of them. Those of lanes past the
+/// last row don't matter, but must be finite.
 pub(crate) fn assignment(
     x: &Samples<'_>,
     frame: &Frame,
     form: CovarianceType,
     n_components: usize,
-    assign: &(impl Fn(usize, &mut [f64]) + Sync),
+    assign: &(impl Fn(&Block, &mut [f64]) + Sync),
 ) -> Result<SufficientStatistics, Error> {
     let d = x.n_features();
     let zeros = SufficientStatistics::about(form, Mat::zeros(n_components, d));
@@ -78,16 +79,24 @@ pub(crate) fn assignment(
         fill: &|block, index| Ok(block.fill(x, index, frame)?),
     };
     pass.gather(&scratch, &|_, block, _, scratch| {
-        let mut r = vec![0.0; n_components];
-        for (i, row) in block.rows().enumerate() {
-            assign(row, &mut r);
-            r.iter()
-                .enumerate()
-                .for_each(|(k, r)| scratch.joint[k * BLOCK_ROWS + i] = *r);
-        }
-        // Lanes past the last row still hold the block before; their weight is 0.
+        assign(block, &mut scratch.joint);
         None
     })
+}
+
+/// An `assign` for [`assignment`] that writes the responsibilities of one row of the table at a time.
+pub(crate) fn row_by_row(
+    assign: impl Fn(usize, &mut [f64]) + Sync,
+) -> impl Fn(&Block, &mut [f64]) + Sync {
+    move |block, joint| {
+        let mut r = vec![0.0; joint.len() / BLOCK_ROWS];
+        for (i, row) in block.rows().enumerate() {
+            assign(row, &mut r);
+            for (lanes, r) in joint.chunks_exact_mut(BLOCK_ROWS).zip(&r) {
+                lanes[i] = *r;
+            }
+        }
+    }
 }
 
 /// A pass over all blocks.

@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
 use crate::kmeans::{KMeans, uniform};
-use crate::pass::{assignment, expectation};
+use crate::pass::{assignment, expectation, row_by_row};
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use crate::{Em, Error, split};
@@ -96,27 +96,22 @@ pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, 
     Ok(Begin::Statistics(match initialization {
         // Too few or too equal rows to split: k-means says how many distinct ones there are.
         Initialization::Split | Initialization::KMeans => {
-            let centres = kmeans.seed(n, &mut rng)?;
-            let found = centres.len();
-            from_labels(em, x, summary, found, &kmeans.run(centres)?)?
+            let seeds = kmeans.seed(n, &mut rng)?;
+            kmeans.statistics(&kmeans.run(seeds)?, em.covariance)?
         }
         Initialization::KMeansPlusPlus => {
-            let centres = kmeans.seed(n, &mut rng)?;
-            from_labels(em, x, summary, centres.len(), &kmeans.labels(&centres)?)?
+            let seeds = kmeans.seed(n, &mut rng)?;
+            kmeans.statistics(&seeds, em.covariance)?
         }
         Initialization::RandomFromData => {
             let rows = distinct_rows(x, n, &mut rng);
-            let means = rows
-                .into_iter()
-                .map(|row| kmeans.row(row))
-                .collect::<Result<Vec<_>, _>>()?;
+            let means: Vec<Vec<f64>> = rows.into_iter().map(|row| kmeans.row(row)).collect();
             about_rows(em, summary, &means)
         }
         Initialization::RandomResponsibilities => {
             let seed = rng.next_u64();
-            assignment(x, &summary.frame, em.covariance, n, &|row, r| {
-                random_shares(seed, row, r)
-            })?
+            let assign = row_by_row(|row, r| random_shares(seed, row, r));
+            assignment(x, &summary.frame, em.covariance, n, &assign)?
         }
     }))
 }
@@ -132,19 +127,6 @@ fn reciprocal_sd(em: &Em, summary: &Summary) -> Vec<f64> {
             variances.iter().sum::<f64>() / variances.len() as f64,
         )]
     }
-}
-
-fn from_labels(
-    em: &Em,
-    x: &Samples<'_>,
-    summary: &Summary,
-    n_components: usize,
-    labels: &[usize],
-) -> Result<SufficientStatistics, Error> {
-    assignment(x, &summary.frame, em.covariance, n_components, &|row, r| {
-        r.fill(0.0);
-        r[labels[row]] = 1.0;
-    })
 }
 
 /// Rows of positive weight and different values: those with the smallest of random keys, one key per row. Fewer where there are
@@ -233,7 +215,12 @@ pub(crate) fn given(
                     n_components: n,
                 });
             }
-            Ok(Begin::Statistics(from_labels(em, x, summary, n, labels)?))
+            let assign = row_by_row(|row, r| {
+                r.fill(0.0);
+                r[labels[row]] = 1.0;
+            });
+            let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
+            Ok(Begin::Statistics(statistics))
         }
         Start::Responsibilities(given) => {
             if given.ncols() != n {
@@ -243,18 +230,12 @@ pub(crate) fn given(
                 });
             }
             check_responsibilities(given, x)?;
-            let assign = |row: usize, r: &mut [f64]| {
-                r.iter_mut()
-                    .enumerate()
-                    .for_each(|(k, r)| *r = given[(row, k)])
-            };
-            Ok(Begin::Statistics(assignment(
-                x,
-                &summary.frame,
-                em.covariance,
-                n,
-                &assign,
-            )?))
+            let assign = row_by_row(|row, r| {
+                let values = r.iter_mut().enumerate();
+                values.for_each(|(k, r)| *r = given[(row, k)]);
+            });
+            let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
+            Ok(Begin::Statistics(statistics))
         }
     }
 }

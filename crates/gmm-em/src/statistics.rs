@@ -5,7 +5,7 @@ use gmm_core::covariance::{self, Maximized, Moments, Regularizer};
 use gmm_core::faer::{Mat, MatRef};
 use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Samples, Scratch};
 
-use crate::pass::{assignment, expectation};
+use crate::pass::{assignment, expectation, row_by_row};
 use crate::regularization::Scale;
 use crate::{Error, Regularization};
 
@@ -94,7 +94,8 @@ impl SufficientStatistics {
                 .enumerate()
                 .for_each(|(k, r)| *r = responsibilities[(row, k)]);
         };
-        assignment(&x, &identity, form, responsibilities.ncols(), &assign)
+        let n_components = responsibilities.ncols();
+        assignment(&x, &identity, form, n_components, &row_by_row(assign))
     }
 
     /// Adds data: their responsibilities under the model, weighted moments and log-likelihood. In parallel over blocks;
@@ -312,9 +313,7 @@ impl SufficientStatistics {
             if largest(r) <= negligible.map_or(0.0, |n| n[k]) {
                 continue;
             }
-            if block.is_weighted() {
-                r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
-            }
+            weigh(block, r);
             moments.observe(
                 block,
                 r,
@@ -324,6 +323,11 @@ impl SufficientStatistics {
                 &mut scratch.scaled,
             );
         }
+        self.count(block);
+    }
+
+    /// Counts the rows of a block and their weights.
+    pub(crate) fn count(&mut self, block: &Block) {
         self.total_weight += if block.is_weighted() {
             block.weights().iter().sum()
         } else {
@@ -352,6 +356,13 @@ impl SufficientStatistics {
             let found = counted.find(|(_, (l, w))| **w > 0.0 && **l <= least);
             self.least_likely = found.map(|(row, _)| (row, least)).or(self.least_likely);
         }
+    }
+}
+
+/// Multiplies responsibilities by the sample weights.
+pub(crate) fn weigh(block: &Block, r: &mut [f64]) {
+    if block.is_weighted() {
+        r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Covariances, Structure};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;
-use crate::kernels::{Whitener, scaled_norm};
+use crate::kernels::{LinearMap, Whitener, scaled_norm};
 
 /// A covariance matrix, factored.
 #[derive(Clone, Debug)]
@@ -151,6 +151,22 @@ impl Factor {
                 Vec::new()
             }
         }
+    }
+
+    /// W = L⁻¹ as a map of many rows, if the matrix is dense.
+    pub(crate) fn whitening_map(&self) -> Option<LinearMap> {
+        let Kind::Dense { whitener, .. } = &self.kind else {
+            return None;
+        };
+        let d = whitener.n_features();
+        let mut columns = Mat::zeros(d, d);
+        for j in 0..d {
+            let mut column = vec![0.0; d];
+            column[j] = 1.0;
+            whitener.apply(&mut column);
+            (0..d).for_each(|i| columns[(i, j)] = column[i]);
+        }
+        Some(LinearMap::lower(d, |i, j| columns[(i, j)]))
     }
 
     /// L⁻¹ z in place.

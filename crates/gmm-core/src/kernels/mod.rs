@@ -7,13 +7,17 @@
 mod exponential;
 mod frame;
 mod mixture;
+mod nearest;
+mod product;
 mod scatter;
 mod whiten;
 
 pub use exponential::{exp_nonpositive, ln_of_sum};
 pub(crate) use frame::to_frame;
 pub use mixture::{log_joint, normalize_joint};
-pub use scatter::{dense_sums, diagonal_sums, packed_len};
+pub use nearest::keep_nearest;
+pub use product::LinearMap;
+pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
 pub use whiten::{Whitener, scaled_norm};
 
 /// The kernels as `pulp` operations, so that tests can run them on every instruction set of a machine
@@ -21,6 +25,8 @@ pub use whiten::{Whitener, scaled_norm};
 #[doc(hidden)]
 pub mod operations {
     pub use super::mixture::Normalize;
-    pub use super::scatter::{DenseSums, DiagonalSums};
+    pub use super::nearest::KeepNearest;
+    pub use super::product::Apply;
+    pub use super::scatter::{CrossSums, DenseSums, DiagonalSums};
     pub use super::whiten::{ScaledNorm, SquaredNorm};
 }

@@ -134,6 +134,37 @@ impl<V: Copy> Tile<'_, V> {
         simd: S,
         packed: &mut [f64],
     ) {
+        for (a, sums) in self.sums::<S, R, C, DIAGONAL>(simd).iter().enumerate() {
+            let row = self.i + a;
+            for (b, sum) in sums.iter().enumerate() {
+                if !DIAGONAL || b <= a {
+                    packed[row * (row + 1) / 2 + self.j + b] = simd.reduce_sum_f64s(*sum);
+                }
+            }
+        }
+    }
+
+    /// Adds to a matrix stored row by row.
+    #[inline(always)]
+    fn add<S: Simd<f64s = V>, const R: usize, const C: usize>(
+        &self,
+        simd: S,
+        matrix: &mut [f64],
+        n_columns: usize,
+    ) {
+        for (a, sums) in self.sums::<S, R, C, false>(simd).iter().enumerate() {
+            let row = &mut matrix[(self.i + a) * n_columns + self.j..];
+            for (entry, sum) in row.iter_mut().zip(sums) {
+                *entry += simd.reduce_sum_f64s(*sum);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn sums<S: Simd<f64s = V>, const R: usize, const C: usize, const DIAGONAL: bool>(
+        &self,
+        simd: S,
+    ) -> [[V; C]; R] {
         let stride = BLOCK_ROWS / S::F64_LANES;
         let left: [&[V]; R] = std::array::from_fn(|a| &self.left[a * stride..(a + 1) * stride]);
         let right: [&[V]; C] = std::array::from_fn(|b| &self.right[b * stride..(b + 1) * stride]);
@@ -149,12 +180,64 @@ impl<V: Copy> Tile<'_, V> {
                 }
             }
         }
-        for (a, sums) in sums.iter().enumerate() {
-            let row = self.i + a;
-            for (b, sum) in sums.iter().enumerate() {
-                if !DIAGONAL || b <= a {
-                    packed[row * (row + 1) / 2 + self.j + b] = simd.reduce_sum_f64s(*sum);
-                }
+        sums
+    }
+}
+
+/// `sums[k][j] += Σᵢ r[k][i] z[j][i]` and `totals[k] += Σᵢ r[k][i]`: what K components take of D features, 2 K D flop per row.
+///
+/// `r` is K x [`BLOCK_ROWS`], `z` D x [`BLOCK_ROWS`], `sums` K x D, row by row.
+///
+/// # Panics
+/// If a buffer has another size.
+pub fn cross_sums(r: &[f64], z: &[f64], totals: &mut [f64], sums: &mut [f64]) {
+    assert_eq!(r.len(), totals.len() * BLOCK_ROWS);
+    assert_eq!(sums.len() * BLOCK_ROWS, totals.len() * z.len());
+    Arch::new().dispatch(CrossSums { r, z, totals, sums });
+}
+
+#[doc(hidden)]
+pub struct CrossSums<'a> {
+    pub r: &'a [f64],
+    pub z: &'a [f64],
+    pub totals: &'a mut [f64],
+    pub sums: &'a mut [f64],
+}
+
+impl WithSimd for CrossSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let stride = BLOCK_ROWS / S::F64_LANES;
+        let (r, _) = S::as_simd_f64s(self.r);
+        let (z, _) = S::as_simd_f64s(self.z);
+        let [n_rows, n_columns] = [r.len() / stride, z.len() / stride];
+        for (sum, r) in self.totals.iter_mut().zip(r.chunks_exact(stride)) {
+            *sum += total(simd, r);
+        }
+        // Whole tiles first, then single rows and columns.
+        let [rows, columns] = [n_rows / TILE * TILE, n_columns / TILE * TILE];
+        let tile = |i: usize, j: usize| Tile {
+            left: &r[i * stride..],
+            right: &z[j * stride..],
+            i,
+            j,
+        };
+        for i in (0..rows).step_by(TILE) {
+            for j in (0..columns).step_by(TILE) {
+                tile(i, j).add::<S, TILE, TILE>(simd, self.sums, n_columns);
+            }
+            for j in columns..n_columns {
+                tile(i, j).add::<S, TILE, 1>(simd, self.sums, n_columns);
+            }
+        }
+        for i in rows..n_rows {
+            for j in (0..columns).step_by(TILE) {
+                tile(i, j).add::<S, 1, TILE>(simd, self.sums, n_columns);
+            }
+            for j in columns..n_columns {
+                tile(i, j).add::<S, 1, 1>(simd, self.sums, n_columns);
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::block::BLOCK_ROWS;
 
 /// Rows of the whitening matrix that are multiplied at a time: 4 rows x 4 vectors are 16 independent sums, enough to hide
 /// the latency of a fused multiply-add, and fit into the 32 registers of AVX-512.
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 
 /// A lower-triangular whitening matrix W (Σ⁻¹ = W'W), stored in the order in which the kernel reads it:
 /// groups of four rows, column by column, zeros above the diagonal included.
@@ -176,9 +176,7 @@ fn add_rows<S: Simd, const R: usize, const V: usize>(
     // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
     let (rectangle, triangle) = group.split_at(group.len() - R * R);
     let n_before = rectangle.len() / R;
-    for (coefficients, z) in rectangle.chunks_exact(R).zip(z.chunks(stride)) {
-        add_column::<S, R, V, 0>(simd, coefficients, &z[..V], &mut y);
-    }
+    add_rectangle::<S, R, V>(simd, rectangle, z, &mut y);
     let column = |b: usize| {
         (
             &triangle[b * R..(b + 1) * R],
@@ -203,6 +201,20 @@ fn add_rows<S: Simd, const R: usize, const V: usize>(
         for (sum, y) in sum.iter_mut().zip(y) {
             *sum = simd.mul_add_f64s(y, y, *sum);
         }
+    }
+}
+
+/// Adds the products of R rows of a matrix, stored column by column, with V vectors of each feature.
+#[inline(always)]
+pub(super) fn add_rectangle<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    columns: &[f64],
+    z: &[S::f64s],
+    y: &mut [[S::f64s; V]; R],
+) {
+    let stride = BLOCK_ROWS / S::F64_LANES;
+    for (coefficients, z) in columns.chunks_exact(R).zip(z.chunks(stride)) {
+        add_column::<S, R, V, 0>(simd, coefficients, &z[..V], y);
     }
 }
 

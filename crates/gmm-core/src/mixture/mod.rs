@@ -2,6 +2,7 @@
 
 mod compact;
 mod derive;
+mod discriminant;
 mod evaluate;
 mod extrapolate;
 mod sample;
@@ -9,6 +10,7 @@ mod sample;
 use faer::{Mat, MatRef};
 
 pub use compact::{Ellipsoid, NEGLIGIBLE};
+pub use discriminant::Discriminant;
 pub use evaluate::Scratch;
 use evaluate::Term;
 pub use sample::Sample;

@@ -16,9 +16,9 @@ use pulp::Arch;
 
 use crate::bits;
 
-const EPS: f64 = f64::EPSILON;
+pub(crate) const EPS: f64 = f64::EPSILON;
 /// Lanes of a block, as a term count in bounds.
-const LANES: f64 = BLOCK_ROWS as f64;
+pub(crate) const LANES: f64 = BLOCK_ROWS as f64;
 
 /// Every instruction set that the kernels can be dispatched to here, the best one last.
 fn instruction_sets() -> Vec<Arch> {
@@ -34,7 +34,7 @@ fn instruction_sets() -> Vec<Arch> {
 }
 
 /// Runs an operation on each instruction set, each time with fresh buffers, and returns what it wrote.
-fn on_each<T: Clone>(buffers: &T, run: impl Fn(Arch, &mut T)) -> Vec<T> {
+pub(crate) fn on_each<T: Clone>(buffers: &T, run: impl Fn(Arch, &mut T)) -> Vec<T> {
     let results: Vec<T> = instruction_sets()
         .into_iter()
         .map(|set| {
@@ -48,17 +48,17 @@ fn on_each<T: Clone>(buffers: &T, run: impl Fn(Arch, &mut T)) -> Vec<T> {
 }
 
 /// Numbers from -10 to 10, feature-major, for 1 to 40 features.
-fn lanes(n_features: usize) -> impl Strategy<Value = Vec<f64>> {
+pub(crate) fn lanes(n_features: usize) -> impl Strategy<Value = Vec<f64>> {
     vec(-10.0..10.0, n_features * BLOCK_ROWS)
 }
 
 /// Responsibilities times sample weights: some 0, some tiny, some large.
-fn shares() -> impl Strategy<Value = Vec<f64>> {
+pub(crate) fn shares() -> impl Strategy<Value = Vec<f64>> {
     let share = prop_oneof![6 => 0.0..1.0, 2 => Just(0.0), 1 => Just(1e-300), 1 => Just(1e3)];
     vec(share, BLOCK_ROWS)
 }
 
-fn features(values: &[f64]) -> Vec<Vec<f64>> {
+pub(crate) fn features(values: &[f64]) -> Vec<Vec<f64>> {
     values
         .chunks_exact(BLOCK_ROWS)
         .map(<[f64]>::to_vec)

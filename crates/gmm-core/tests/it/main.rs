@@ -15,6 +15,7 @@ mod laws;
 mod messages;
 mod naive;
 mod oracle_exact;
+mod products;
 mod sampling;
 mod sum;
 mod views;

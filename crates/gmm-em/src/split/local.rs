@@ -4,6 +4,7 @@
 //! above that of the component itself is a lower bound on the gain in the objective of the whole mixture, but for the rows left
 //! out and for covariances that components share (it is a gain in the free energy of Neal and Hinton 1998).
 
+use gmm_core::block::Block;
 use gmm_core::covariance::Regularizer;
 use gmm_core::faer::Mat;
 use gmm_core::symmetric::Eigen;
@@ -151,7 +152,7 @@ struct Whitened<'a> {
 
 impl<'a> Whitened<'a> {
     fn new(search: &Search<'_>, part: &'a Sketch) -> Option<Self> {
-        let all = |_: usize, r: &mut [f64]| r[0] = 1.0;
+        let all = |_: &Block, r: &mut [f64]| r.fill(1.0);
         let full = CovarianceType::Full;
         let statistics = assignment(&part.samples(), &search.identity, full, 1, &all).ok()?;
         let estimate = statistics.maximize_with(&Regularizer::None).ok()?;

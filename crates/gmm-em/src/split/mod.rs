@@ -21,7 +21,7 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::pass::{assignment, expectation};
+use crate::pass::{assignment, expectation, row_by_row};
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use local::{Split, Tested};
@@ -182,10 +182,10 @@ impl<'a> Search<'a> {
         labels: &[usize],
         n_components: usize,
     ) -> Option<GaussianMixture> {
-        let assign = |row: usize, r: &mut [f64]| {
+        let assign = row_by_row(|row, r| {
             r.fill(0.0);
             r[labels[row]] = 1.0;
-        };
+        });
         let statistics = assignment(x, &self.identity, self.form, n_components, &assign).ok()?;
         self.maximize(&statistics)
     }

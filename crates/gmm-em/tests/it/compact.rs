@@ -37,7 +37,8 @@ fn groups(seed: u64, distance: f64, form: CovarianceType) -> (Mat<f64>, Vec<f64>
     (x, weights, start)
 }
 
-fn largest_difference(a: &GaussianMixture, b: &GaussianMixture) -> f64 {
+/// Of weights, means and covariances, in the second mixture's standard deviations.
+pub(crate) fn largest_difference(a: &GaussianMixture, b: &GaussianMixture) -> f64 {
     let mut largest = 0.0f64;
     for k in 0..a.n_components() {
         let (one, other) = (a.covariances().component(k), b.covariances().component(k));

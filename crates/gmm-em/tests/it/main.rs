@@ -15,6 +15,7 @@ mod repairs;
 mod settings;
 mod split;
 mod statistics;
+mod tied;
 
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Covariances, GaussianMixture};

@@ -1,0 +1,111 @@
+//! The kernels for many linear functions at a time and for nearest points, on every instruction set of this machine: see `kernels`.
+
+use gmm_core::block::BLOCK_ROWS;
+use gmm_core::kernels::operations::{Apply, CrossSums, KeepNearest};
+use gmm_core::kernels::{LinearMap, cross_sums, keep_nearest};
+use gmm_testkit::naive;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::bits;
+use crate::kernels::{EPS, LANES, features, lanes, on_each, shares};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn linear_maps(
+        (n_rows, is_lower, z) in (1usize..=13, any::<bool>(), 1usize..=13)
+            .prop_flat_map(|(k, is_lower, d)| (Just(k), Just(is_lower), lanes(if is_lower { k } else { d }))),
+        entries in vec(-2.0..2.0, 13 * 13),
+        constants in vec(-2.0..2.0, 13),
+    ) {
+        let features = features(&z);
+        let d = features.len();
+        let entry = |r: usize, j: usize| if is_lower && j > r { 0.0 } else { entries[r * 13 + j] };
+        let map = if is_lower { LinearMap::lower(d, entry) } else { LinearMap::new(n_rows, d, entry) };
+        let constants = &constants[..n_rows];
+        let results = on_each(&vec![f64::NAN; n_rows * BLOCK_ROWS], |set, out| {
+            set.dispatch(Apply { map: &map, constants, z: &z, out });
+        });
+        for r in 0..n_rows {
+            for i in 0..BLOCK_ROWS {
+                let terms: Vec<f64> = (0..d).map(|j| features[j][i]).collect();
+                let row: Vec<f64> = (0..d).map(|j| entry(r, j)).collect();
+                let expected = constants[r] + naive::exact_dot(&row, &terms);
+                let magnitude: f64 =
+                    constants[r].abs() + row.iter().zip(&terms).map(|(a, z)| (a * z).abs()).sum::<f64>();
+                for out in &results {
+                    let found = out[r * BLOCK_ROWS + i];
+                    prop_assert!((found - expected).abs() <= (d as f64 + 1.0) * EPS * magnitude, "{found} {expected}");
+                }
+            }
+        }
+        let mut out = vec![f64::NAN; n_rows * BLOCK_ROWS];
+        map.apply(constants, &z, &mut out);
+        prop_assert_eq!(bits(&out), bits(&results[results.len() - 1]));
+    }
+
+    #[test]
+    fn sums_of_components_and_features(
+        z in (1usize..=10).prop_flat_map(lanes),
+        r in vec(shares(), 1..=10),
+        before in -5.0..5.0,
+    ) {
+        let features = features(&z);
+        let (k, d) = (r.len(), features.len());
+        let r: Vec<f64> = r.concat();
+        let buffers = (vec![before; k], vec![before; k * d]);
+        let results = on_each(&buffers, |set, (totals, sums)| {
+            set.dispatch(CrossSums { r: &r, z: &z, totals, sums });
+        });
+        for (k, r) in r.chunks_exact(BLOCK_ROWS).enumerate() {
+            let total = naive::exact_sum(r);
+            for (totals, _) in &results {
+                let bound = (LANES + 1.0) * EPS * (before.abs() + total);
+                prop_assert!((totals[k] - before - total).abs() <= bound);
+            }
+            for (j, lane) in features.iter().enumerate() {
+                let expected = naive::exact_dot(lane, r);
+                let sizes: f64 = lane.iter().zip(r).map(|(z, r)| (z * r).abs()).sum();
+                for (_, sums) in &results {
+                    let found = sums[k * d + j] - before;
+                    let bound = (LANES + 2.0) * EPS * (before.abs() + sizes);
+                    prop_assert!((found - expected).abs() <= bound, "{k} {j}: {found} {expected}");
+                }
+            }
+        }
+        let (mut totals, mut sums) = buffers;
+        cross_sums(&r, &z, &mut totals, &mut sums);
+        let best = &results[results.len() - 1];
+        prop_assert_eq!((bits(&totals), bits(&sums)), (bits(&best.0), bits(&best.1)));
+    }
+
+    #[test]
+    fn the_nearest_of_several_points(
+        squared in vec(vec(prop_oneof![8 => 0.0..4.0, 1 => Just(1.0), 1 => Just(f64::INFINITY), 1 => Just(f64::NAN)], BLOCK_ROWS), 1..5),
+    ) {
+        let start = (vec![f64::INFINITY; BLOCK_ROWS], vec![0u64; BLOCK_ROWS]);
+        let found = on_each(&start, |set, (least, labels)| {
+            for (label, squared) in (0..).zip(&squared) {
+                set.dispatch(KeepNearest { squared, label, least, labels });
+            }
+        });
+        let mut checked = start.clone();
+        for (label, squared) in (0..).zip(&squared) {
+            keep_nearest(squared, label, &mut checked.0, &mut checked.1);
+        }
+        for (least, labels) in found.into_iter().chain([checked]) {
+            for i in 0..BLOCK_ROWS {
+                // The first of the least; point 0 where none is near.
+                let mut nearest = (f64::INFINITY, 0);
+                for (label, squared) in (0..).zip(&squared) {
+                    if squared[i] < nearest.0 {
+                        nearest = (squared[i], label);
+                    }
+                }
+                prop_assert_eq!((least[i].to_bits(), labels[i]), (nearest.0.to_bits(), nearest.1));
+            }
+        }
+    }
+}

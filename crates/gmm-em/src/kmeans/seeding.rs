@@ -1,0 +1,164 @@
+//! Greedy k-means++ (Arthur and Vassilvitskii 2007).
+
+use std::ops::Range;
+
+use gmm_core::block::{BLOCK_ROWS, Block};
+use gmm_core::kernels::scaled_norm;
+use rand::Rng;
+use rayon::prelude::*;
+
+use super::{Centres, KMeans, uniform};
+use crate::{Error, tree};
+
+/// Blocks that seeds are drawn from; of a larger table every second, third, ... block. 32 MiB of distances.
+const MAX_BLOCKS: usize = 1 << 14;
+
+impl KMeans<'_> {
+    /// Seeds: each next centre is the best of 2 + ln K rows, drawn with probability proportional to weight times squared distance to
+    /// the nearest centre so far.
+    ///
+    /// Returns fewer centres where there are fewer distinct rows.
+    pub(crate) fn seed(&self, n_clusters: usize, rng: &mut impl Rng) -> Result<Centres, Error> {
+        let stride = Block::count(self.x.n_samples()).div_ceil(MAX_BLOCKS);
+        let centres = Potential::new(self, stride).seed(n_clusters, rng)?;
+        if centres.len() < n_clusters && stride > 1 {
+            // The rows in between may differ more.
+            return Potential::new(self, 1).seed(n_clusters, rng);
+        }
+        Ok(centres)
+    }
+}
+
+/// Squared distance of the rows of some blocks to their nearest centre so far.
+struct Potential<'a> {
+    kmeans: &'a KMeans<'a>,
+    /// Block b of ours is block b · stride of the table.
+    stride: usize,
+    squared: Vec<f64>,
+    /// Sums of weight times squared distance, block by block: a draw looks for its block first.
+    sums: Vec<f64>,
+}
+
+impl<'a> Potential<'a> {
+    fn new(kmeans: &'a KMeans<'a>, stride: usize) -> Self {
+        let n_blocks = Block::count(kmeans.x.n_samples()).div_ceil(stride);
+        Self {
+            kmeans,
+            stride,
+            squared: vec![f64::INFINITY; n_blocks * BLOCK_ROWS],
+            sums: vec![0.0; n_blocks],
+        }
+    }
+
+    fn seed(&mut self, n_clusters: usize, rng: &mut impl Rng) -> Result<Centres, Error> {
+        let n_trials = 2 + (n_clusters as f64).ln() as usize;
+        // Before the first centre every row is at the same distance.
+        self.lower(|_, squared| squared.fill(1.0))?;
+        let mut centres = vec![self.draw(rng)];
+        self.squared.fill(f64::INFINITY);
+        self.lower_to(&centres[0])?;
+        while centres.len() < n_clusters && self.total() > 0.0 {
+            let candidates: Vec<Vec<f64>> = (0..n_trials).map(|_| self.draw(rng)).collect();
+            let costs = self.costs(&candidates)?;
+            let best =
+                (1..n_trials).fold(0, |best, c| if costs[c] < costs[best] { c } else { best });
+            self.lower_to(&candidates[best])?;
+            centres.push(candidates[best].clone());
+        }
+        Ok(centres)
+    }
+
+    /// Lowers each row's distance to that of a new centre, where it is nearer.
+    fn lower_to(&mut self, centre: &[f64]) -> Result<(), Error> {
+        let reciprocal_sd = &self.kmeans.reciprocal_sd;
+        self.lower(|block, squared| scaled_norm(block.values(), centre, reciprocal_sd, squared))
+    }
+
+    /// Lowers each row's distance to what `measure` writes for the rows of a block.
+    fn lower(&mut self, measure: impl Fn(&Block, &mut [f64]) + Sync) -> Result<(), Error> {
+        let (kmeans, stride) = (self.kmeans, self.stride);
+        self.squared
+            .par_chunks_mut(BLOCK_ROWS)
+            .zip(&mut self.sums)
+            .enumerate()
+            .with_min_len(16)
+            .try_for_each_init(
+                || (Block::new(kmeans.x.n_features()), [0.0; BLOCK_ROWS]),
+                |(block, measured), (index, (squared, sum))| {
+                    kmeans.fill(block, index * stride)?;
+                    measure(block, measured);
+                    for (s, m) in squared.iter_mut().zip(measured) {
+                        *s = if *m < *s { *m } else { *s };
+                    }
+                    *sum = cost(block.weights(), squared, squared);
+                    Ok(())
+                },
+            )
+    }
+
+    /// The cost that each candidate would leave as the next centre.
+    fn costs(&self, candidates: &[Vec<f64>]) -> Result<Vec<f64>, Error> {
+        let leaf = |blocks: Range<usize>| -> Result<Vec<f64>, Error> {
+            let mut block = Block::new(self.kmeans.x.n_features());
+            let mut squared = [0.0; BLOCK_ROWS];
+            let mut costs = vec![0.0; candidates.len()];
+            for index in blocks {
+                self.kmeans.fill(&mut block, index * self.stride)?;
+                let so_far = &self.squared[index * BLOCK_ROWS..(index + 1) * BLOCK_ROWS];
+                let scales = &self.kmeans.reciprocal_sd;
+                for (sum, candidate) in costs.iter_mut().zip(candidates) {
+                    scaled_norm(block.values(), candidate, scales, &mut squared);
+                    *sum += cost(block.weights(), so_far, &squared);
+                }
+            }
+            Ok(costs)
+        };
+        let add = |a: &mut Vec<f64>, b: &Vec<f64>| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        tree::reduce(0..self.sums.len(), &leaf, &add)
+    }
+
+    fn total(&self) -> f64 {
+        self.sums.iter().sum()
+    }
+
+    /// A row with probability proportional to weight times squared distance.
+    fn draw(&self, rng: &mut impl Rng) -> Vec<f64> {
+        let mut rest = uniform(rng) * self.total();
+        let mut chosen = 0;
+        for (block, sum) in self.sums.iter().enumerate().filter(|(_, s)| **s > 0.0) {
+            chosen = block;
+            if rest < *sum {
+                break;
+            }
+            rest -= sum;
+        }
+        let x = &self.kmeans.x;
+        let start = chosen * self.stride * BLOCK_ROWS;
+        let rows = start..(start + BLOCK_ROWS).min(x.n_samples());
+        let mut drawn = start;
+        for (row, squared) in rows.zip(&self.squared[chosen * BLOCK_ROWS..]) {
+            let mass = x.weight(row) * squared;
+            if mass > 0.0 {
+                drawn = row;
+                if rest < mass {
+                    break;
+                }
+                rest -= mass;
+            }
+        }
+        self.kmeans.row(drawn)
+    }
+}
+
+/// Σ wᵢ min(aᵢ, bᵢ) over the lanes of a block.
+fn cost(weights: &[f64], a: &[f64], b: &[f64]) -> f64 {
+    // Side by side, since one running sum would wait for each addition.
+    let mut lanes = [0.0; 8];
+    let parts = a.chunks_exact(8).zip(b.chunks_exact(8));
+    for ((a, b), w) in parts.zip(weights.chunks_exact(8)) {
+        for (((lane, a), b), w) in lanes.iter_mut().zip(a).zip(b).zip(w) {
+            *lane += w * if *a < *b { *a } else { *b };
+        }
+    }
+    lanes.iter().sum()
+}

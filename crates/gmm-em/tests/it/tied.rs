@@ -1,0 +1,87 @@
+//! Tied fits take the scatter of the data once: they agree with the general pass, which statistics gathered apart from a fit always
+//! take.
+
+use gmm_core::faer::Mat;
+use gmm_core::{CovarianceType, GaussianMixture, Samples};
+use gmm_em::{Em, Regularization, Start, Stopping, SufficientStatistics};
+use gmm_testkit::data;
+use proptest::prelude::*;
+
+use crate::compact::largest_difference;
+
+/// Groups whose centres are drawn in by a factor, weights, and a mixture near the one they were drawn from.
+fn groups(seed: u64, d: usize, k: usize, apart: f64) -> (Mat<f64>, Vec<f64>, GaussianMixture) {
+    let drawn = data::separated(seed, 700, d, k);
+    let centre = |label: usize, j: usize| drawn.truth.as_ref().unwrap().means[label][j];
+    let mut x = Mat::from_fn(700, d, |i, j| {
+        drawn.x[(i, j)] + (apart - 1.0) * centre(drawn.labels[i], j)
+    });
+    // A row that doesn't count.
+    (0..d).for_each(|j| x[(18, j)] = -1e200);
+    let weights: Vec<f64> = (0..700)
+        .map(|i| if i == 18 { 0.0 } else { [1.0, 0.5, 2.0][i % 3] })
+        .collect();
+    let start = Em::new(k)
+        .covariance(CovarianceType::Tied)
+        .max_iterations(1)
+        .fit_from(
+            Samples::from(&x).with_weights(&weights),
+            Start::Labels(&drawn.labels),
+        )
+        .unwrap()
+        .into_model();
+    (x, weights, start)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_step_agrees_with_the_general_one(
+        seed in 0u64..1000,
+        d in 1usize..=9,
+        k in 1usize..=7,
+        apart in prop::sample::select(vec![0.05, 0.2, 0.4, 1.0, 30.0]),
+    ) {
+        let (x, weights, start) = groups(seed, d, k, apart);
+        let x = Samples::from(&x).with_weights(&weights);
+        let fit = Em::new(k)
+            .covariance(CovarianceType::Tied)
+            .regularization(Regularization::None)
+            .max_iterations(1)
+            .fit_from(x, Start::Mixture(&start))
+            .unwrap();
+        let mut statistics = SufficientStatistics::zeros(&start);
+        statistics.observe(&start, x).unwrap();
+        let general = statistics.maximize(Regularization::None).unwrap();
+        // Sums of 700 rows in another order, and six bits that the difference of two scatters may cost: 700 · 64 ε at the very most.
+        let difference = largest_difference(fit.model(), &general);
+        prop_assert!(difference <= 1e-11, "{d} {k} {apart}: {difference:e}");
+        let (first, expected) = (fit.report().trace[0], statistics.log_likelihood());
+        prop_assert!((first - expected).abs() <= 1e-12 * expected.abs(), "{first} {expected}");
+    }
+}
+
+#[test]
+fn the_likelihood_never_falls_and_threads_change_no_bit() {
+    for apart in [0.05, 0.3, 1.0] {
+        let (x, weights, start) = groups(3, 5, 4, apart);
+        let x = Samples::from(&x).with_weights(&weights);
+        let em = Em::new(4)
+            .covariance(CovarianceType::Tied)
+            .stopping(Stopping::RemainingGain(0.0))
+            .max_iterations(30);
+        let run = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(n_threads)
+                .build();
+            pool.unwrap()
+                .install(|| em.fit_from(x, Start::Mixture(&start)).unwrap())
+        };
+        // Debug builds assert in each iteration that the likelihood does not fall.
+        let one = run(1);
+        assert!(one.report().trace.len() > 3);
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(7));
+    }
+}
