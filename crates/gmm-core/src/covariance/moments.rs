@@ -1,5 +1,9 @@
 //! Weighted moments of one component: what the E-step leaves and the M-step needs.
 
+use std::ops::Range;
+
+use pulp::Arch;
+
 use super::Structure;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::kernels::{dense_sums, diagonal_sums};
@@ -96,29 +100,25 @@ impl Moments {
             1.0
         };
         self.mean.iter_mut().for_each(|m| *m /= n);
-        let d = self.mean.len();
-        let diagonal = self.scatter.len() == d;
+        let (mean, scatter) = (&self.mean, &mut self.scatter);
         let mut is_accurate = true;
-        let mut entry = 0;
-        for i in 0..d {
-            let scaled = n * self.mean[i];
-            let raw = self.scatter[if diagonal { i } else { entry + i }];
-            if diagonal {
-                self.scatter[i] -= scaled * self.mean[i];
-            } else {
-                for j in 0..=i {
-                    self.scatter[entry + j] -= scaled * self.mean[j];
+        Arch::new().dispatch(|| {
+            for_each_row(mean.len(), scatter.len(), |i, columns, entries| {
+                let row = &mut scatter[entries.clone()];
+                let diagonal = row.len() - 1;
+                let raw = row[diagonal];
+                let scaled = n * mean[i];
+                for (entry, mean) in row.iter_mut().zip(&mean[columns]) {
+                    *entry -= scaled * mean;
                 }
-                entry += i + 1;
-            }
-            let centred = self.scatter[if diagonal { i } else { entry - 1 }];
-            let known = before.scatter[if diagonal { i } else { entry - 1 }];
-            is_accurate &= raw <= CANCELLATION * (centred + share * known);
-            // Rounding may leave a constant feature a variance below 0.
-            if centred < 0.0 {
-                self.scatter[if diagonal { i } else { entry - 1 }] = 0.0;
-            }
-        }
+                let known = before.scatter[entries][diagonal];
+                is_accurate &= raw <= CANCELLATION * (row[diagonal] + share * known);
+                // Rounding may leave a constant feature a variance below 0.
+                if row[diagonal] < 0.0 {
+                    row[diagonal] = 0.0;
+                }
+            });
+        });
         is_accurate
     }
 
@@ -130,23 +130,20 @@ impl Moments {
         let total = self.occupancy + other.occupancy;
         let share = other.occupancy / total;
         let factor = self.occupancy * share;
-        let d = self.mean.len();
-        let diagonal = self.scatter.len() == d;
-        let mut entry = 0;
-        // The differences are taken before the mean moves.
-        for i in 0..d {
-            let delta = other.mean[i] - self.mean[i];
-            if diagonal {
-                self.scatter[i] += other.scatter[i] + factor * delta * delta;
-            } else {
-                let scaled = factor * delta;
-                for j in 0..=i {
-                    self.scatter[entry] +=
-                        other.scatter[entry] + scaled * (other.mean[j] - self.mean[j]);
-                    entry += 1;
+        let delta: Vec<f64> = (other.mean.iter().zip(&self.mean))
+            .map(|(other, mean)| other - mean)
+            .collect();
+        let scatter = &mut self.scatter;
+        Arch::new().dispatch(|| {
+            for_each_row(delta.len(), scatter.len(), |i, columns, entries| {
+                let scaled = factor * delta[i];
+                let row = scatter[entries.clone()].iter_mut();
+                for ((entry, other), delta) in row.zip(&other.scatter[entries]).zip(&delta[columns])
+                {
+                    *entry += other + scaled * delta;
                 }
-            }
-        }
+            });
+        });
         for (mean, other) in self.mean.iter_mut().zip(&other.mean) {
             *mean += share * (other - *mean);
         }
@@ -166,5 +163,23 @@ impl Moments {
         } else {
             self.scatter[i * (i + 1) / 2 + j]
         }
+    }
+}
+
+/// Calls `visit` for each row of a packed lower triangle, or of a diagonal, with its number, its columns and where its entries
+/// stand.
+#[inline(always)]
+fn for_each_row(
+    n_features: usize,
+    scatter_len: usize,
+    mut visit: impl FnMut(usize, Range<usize>, Range<usize>),
+) {
+    let is_diagonal = scatter_len == n_features;
+    let mut end = 0;
+    for i in 0..n_features {
+        let first = if is_diagonal { i } else { 0 };
+        let start = end;
+        end += i + 1 - first;
+        visit(i, first..i + 1, start..end);
     }
 }

@@ -40,10 +40,10 @@ impl Whitener {
         self.n_features
     }
 
-    /// `squared[i] = ‖W (xᵢ - μ)‖²` over the lanes of a block; `centred` receives xᵢ - μ.
+    /// `squared[i] = ‖W (xᵢ - μ)‖²` over the lanes of a block.
     ///
-    /// `x` and `centred` are feature-major, n_features x [`BLOCK_ROWS`]. 2 D² flop per row and the subtraction first, so that
-    /// an offset costs no digits.
+    /// `x` is feature-major, n_features x [`BLOCK_ROWS`]; `centred`, of the same size, is working memory. D² flop per row
+    /// and the subtraction first, so that an offset costs no digits.
     ///
     /// # Panics
     /// If a buffer has another size.
@@ -111,47 +111,45 @@ impl WithSimd for SquaredNorm<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        centre(self.x, self.mean, self.centred);
-        let (z, _) = S::as_simd_f64s(self.centred);
+        let (x, _) = S::as_simd_f64s(self.x);
+        let (z, _) = S::as_mut_simd_f64s(self.centred);
         let (squared, _) = S::as_mut_simd_f64s(self.squared);
         // AVX2 has 16 registers: two vectors a row there.
         if S::F64_LANES == 8 {
-            squared_norm::<S, 4>(simd, self.whitener, z, squared);
+            squared_norm::<S, 4>(simd, self.whitener, x, self.mean, z, squared);
         } else {
-            squared_norm::<S, 2>(simd, self.whitener, z, squared);
+            squared_norm::<S, 2>(simd, self.whitener, x, self.mean, z, squared);
         }
     }
 }
 
-#[inline(always)]
-fn centre(x: &[f64], mean: &[f64], centred: &mut [f64]) {
-    for ((from, to), mean) in x
-        .chunks_exact(BLOCK_ROWS)
-        .zip(centred.chunks_exact_mut(BLOCK_ROWS))
-        .zip(mean)
-    {
-        for (t, f) in to.iter_mut().zip(from) {
-            *t = f - mean;
-        }
-    }
-}
-
+/// V vectors of rows at a time: their differences from the mean, D x V vectors side by side, stay in the first cache.
 #[inline(always)]
 fn squared_norm<S: Simd, const V: usize>(
     simd: S,
     whitener: &Whitener,
-    z: &[S::f64s],
+    x: &[S::f64s],
+    mean: &[f64],
+    z: &mut [S::f64s],
     squared: &mut [S::f64s],
 ) {
+    let stride = BLOCK_ROWS / S::F64_LANES;
     let d = whitener.n_features;
     for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
+        let features = x[lane * V..].chunks(stride).zip(mean);
+        for ((x, mean), z) in features.zip(z.chunks_exact_mut(V)) {
+            let mean = simd.splat_f64s(*mean);
+            let x = &x[..V];
+            for v in 0..V {
+                z[v] = simd.sub_f64s(x[v], mean);
+            }
+        }
         let mut sum = [simd.splat_f64s(0.0); V];
         let mut packed = whitener.packed.as_slice();
         for first in (0..d).step_by(ROWS) {
             let rows = ROWS.min(d - first);
             let (group, rest) = packed.split_at(rows * (first + rows));
             packed = rest;
-            let z = &z[lane * V..];
             match rows {
                 1 => add_rows::<S, 1, V>(simd, group, z, &mut sum),
                 2 => add_rows::<S, 2, V>(simd, group, z, &mut sum),
@@ -171,18 +169,12 @@ fn add_rows<S: Simd, const R: usize, const V: usize>(
     z: &[S::f64s],
     sum: &mut [S::f64s; V],
 ) {
-    let stride = BLOCK_ROWS / S::F64_LANES;
     let mut y = [[simd.splat_f64s(0.0); V]; R];
     // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
     let (rectangle, triangle) = group.split_at(group.len() - R * R);
     let n_before = rectangle.len() / R;
-    add_rectangle::<S, R, V>(simd, rectangle, z, &mut y);
-    let column = |b: usize| {
-        (
-            &triangle[b * R..(b + 1) * R],
-            &z[(n_before + b) * stride..][..V],
-        )
-    };
+    add_rectangle::<S, R, V>(simd, rectangle, z, V, &mut y);
+    let column = |b: usize| (&triangle[b * R..(b + 1) * R], &z[(n_before + b) * V..][..V]);
     let (c, z0) = column(0);
     add_column::<S, R, V, 0>(simd, c, z0, &mut y);
     if R > 1 {
@@ -204,15 +196,15 @@ fn add_rows<S: Simd, const R: usize, const V: usize>(
     }
 }
 
-/// Adds the products of R rows of a matrix, stored column by column, with V vectors of each feature.
+/// Adds the products of R rows of a matrix, stored column by column, with V vectors of each feature, which stand `stride` apart.
 #[inline(always)]
 pub(super) fn add_rectangle<S: Simd, const R: usize, const V: usize>(
     simd: S,
     columns: &[f64],
     z: &[S::f64s],
+    stride: usize,
     y: &mut [[S::f64s; V]; R],
 ) {
-    let stride = BLOCK_ROWS / S::F64_LANES;
     for (coefficients, z) in columns.chunks_exact(R).zip(z.chunks(stride)) {
         add_column::<S, R, V, 0>(simd, coefficients, &z[..V], y);
     }

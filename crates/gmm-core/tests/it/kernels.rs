@@ -113,8 +113,7 @@ proptest! {
         let results = on_each(&buffers, |set, (centred, squared)| {
             set.dispatch(SquaredNorm { whitener: &whitener, x: &x, mean: &mean, centred, squared });
         });
-        for (z, squared) in &results {
-            prop_assert_eq!(bits(z), bits(centred.iter().flatten()));
+        for (_, squared) in &results {
             for (i, (found, expected)) in squared.iter().zip(&expected).enumerate() {
                 // A coordinate y of at most D terms is off by D ε/2 a, with a the sum of its absolute terms; its square by
                 // twice that times a, and the sum of D squares by another D ε/2. Both sides: 3 D ε Σ a².
