@@ -3,7 +3,7 @@
 //! ```text
 //! peer list                                  the workloads, a line of JSON each
 //! peer prepare FOLDER WORKLOAD               writes rows and start, unless they are there
-//! peer gmm FOLDER WORKLOAD THREADS f64|f32   fits on command
+//! peer gmm FOLDER WORKLOAD THREADS f64|f32|mixed   fits on command; mixed: rows in f32, passes in single precision
 //! peer referee FOLDER WORKLOAD THREADS       measures matrix products and judges the parameters of all
 //! ```
 //!
@@ -29,7 +29,7 @@ use gmm_benches::memory::Baseline;
 use gmm_core::faer::linalg::matmul::matmul;
 use gmm_core::faer::{Accum, Mat, MatRef, Par};
 use gmm_core::{GaussianMixture, Samples};
-use gmm_em::{Em, Fit, Start, Stopping};
+use gmm_em::{Em, Fit, Precision, Start, Stopping};
 use gmm_io::table::save_npy;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -140,8 +140,8 @@ impl Table {
         let x = read_numbers(&table_file(folder, comparison), len)?;
         match precision {
             "f64" => Ok(Self::F64(x)),
-            "f32" => Ok(Self::F32(x.iter().map(|value| *value as f32).collect())),
-            other => Err(format!("the rows are f64 or f32, not {other}").into()),
+            "f32" | "mixed" => Ok(Self::F32(x.iter().map(|value| *value as f32).collect())),
+            other => Err(format!("the precision is f64, f32 or mixed, not {other}").into()),
         }
     }
 
@@ -158,6 +158,7 @@ impl Table {
 struct System {
     workload: Workload,
     table: Table,
+    precision: Precision,
     start: GaussianMixture,
     pool: ThreadPool,
     baseline: Baseline,
@@ -175,6 +176,10 @@ impl System {
         Ok(Self {
             workload,
             table: Table::read(folder, comparison, precision)?,
+            precision: match precision {
+                "mixed" => Precision::Mixed,
+                _ => Precision::Double,
+            },
             start: read_mixture(&start_stem(folder, comparison), &workload)?,
             pool: pool(threads)?,
             baseline: Baseline::now(),
@@ -205,6 +210,7 @@ impl System {
         let em = Em::new(self.workload.n_components)
             .covariance(self.workload.form)
             .stopping(Stopping::MeanChange(0.0))
+            .precision(self.precision)
             .max_iterations(n_iterations);
         let x = self.table.samples(&self.workload);
         // The last fit is dropped outside the clock.

@@ -37,8 +37,8 @@ Without one of the two words: the criterion benchmarks of the package gmm-benche
 --peers: other systems and we fit the same rows from the same start, taking turns, and one Markdown table compares them.
 
   --work W1,W2,...   only these workloads (benches/comparison.rs describes them)
-  --only NAMES       only these systems, beside ours: gmm-f32, sklearn, sklearn-f32, onedal, mclust, opencv; `all` for
-                     all. By default all but mclust and opencv, which take minutes
+  --only NAMES       only these systems, beside ours: gmm-f32, gmm-mixed, sklearn, sklearn-f32, onedal, mclust, opencv;
+                     `all` for all. By default all but mclust and opencv, which take minutes
   --threads N        threads for each system, all cores by default
   --repeats R        rounds in which each system has its turn, 5 by default
   --save FILE        write the table to a file, too

@@ -51,6 +51,9 @@ pub use faer;
 
 pub use covariance::{CovarianceType, Covariances};
 pub use error::Error;
-pub use mixture::{Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Sample, Scratch};
+pub use mixture::{
+    Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Sample, Scratch, SingleMixture,
+    SingleScratch,
+};
 pub use samples::Samples;
 pub use sum::CompensatedSum;

@@ -13,8 +13,8 @@ use crate::rescue::{POINT_MASS, Rescuer};
 use crate::start::{self, Begin};
 use crate::summary::Summary;
 use crate::{
-    Acceleration, Error, Initialization, Progress, Regularization, Report, Rescue, Start, Stop,
-    Stopping,
+    Acceleration, Error, Initialization, Precision, Progress, Regularization, Report, Rescue,
+    Start, Stop, Stopping,
 };
 
 /// What a watcher answers: go on, or stop with the best so far.
@@ -32,6 +32,7 @@ pub type Watcher<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 /// | stopping | less than 0.001 nat left to gain in total |
 /// | max_iterations | 1000 |
 /// | acceleration | none |
+/// | precision | double |
 ///
 /// Equal settings, data and seed give the same bits on one machine, for any number of threads.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +47,7 @@ pub struct Em {
     pub(crate) stopping: Stopping,
     pub(crate) max_iterations: usize,
     pub(crate) acceleration: Acceleration,
+    pub(crate) precision: Precision,
 }
 
 impl Em {
@@ -61,6 +63,7 @@ impl Em {
             stopping: Stopping::default(),
             max_iterations: 1000,
             acceleration: Acceleration::default(),
+            precision: Precision::default(),
         }
     }
 
@@ -124,6 +127,11 @@ impl Em {
             acceleration,
             ..self
         }
+    }
+
+    /// In which precision the passes over the rows are computed.
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The number of components that is asked for.
@@ -302,21 +310,26 @@ impl Em {
             }
             Begin::Statistics(statistics) => (rescuer.maximize(statistics, 1)?, 1),
         };
-        let mut expected = Expectation::new(&model, x, summary)?;
+        let mut expected = Expectation::new(&model, x, summary, self.precision)?;
         let stop = loop {
             let statistics = expected.of(&model)?;
-            let pass = history.measure(&statistics, &model, rescuer.regularizer());
-            if history.falls(&pass)
-                && let Some(safe) = accelerator.retreat()
-            {
-                model = safe;
-                continue;
+            let precision = expected.last_precision();
+            let pass = history.measure(&statistics, &model, rescuer.regularizer(), precision);
+            if history.falls(&pass) {
+                if let Some(safe) = accelerator.retreat() {
+                    model = safe;
+                    continue;
+                }
+                // What single precision takes for a fall is seen again in double precision.
+                if expected.refine() {
+                    continue;
+                }
             }
             history.push(iteration, pass, accelerator.is_beyond(), &mut rescuer);
             if watcher(&history.progress(iteration, self.max_iterations)).is_break() {
                 break Stop::Interrupted;
             }
-            if history.converged(&self.stopping) {
+            if history.converged(&self.stopping) && !expected.refine() {
                 break Stop::Converged;
             }
             if iteration >= self.max_iterations {
@@ -326,14 +339,14 @@ impl Em {
                 accelerator.pause();
             }
             let next = rescuer.maximize(statistics, iteration + 1)?;
-            if next == model {
+            if next == model && !expected.refine() {
                 break Stop::Converged;
             }
             (model, iteration) = (accelerator.advance(&model, next, &rescuer), iteration + 1);
         };
         let rounded = model.from_frame(frame)?;
         let mut report = history.report(stop, iteration, rescuer, x.n_samples());
-        if means_round_coarsely(&rounded) {
+        if means_round_coarsely(&rounded) || expected.refine() {
             let known = rounded.to_frame(frame)?;
             let statistics = expectation(&known, x, frame, known.means().to_owned())?;
             report.log_likelihood =

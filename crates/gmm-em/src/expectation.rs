@@ -2,18 +2,23 @@
 
 use gmm_core::{GaussianMixture, Samples};
 
-use crate::Error;
 use crate::compact::Compact;
 use crate::pass::{compact_expectation, expectation};
+use crate::single::single_expectation;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use crate::tied::TiedPass;
+use crate::{Error, Precision};
 
 pub(crate) struct Expectation<'a> {
     x: &'a Samples<'a>,
     summary: &'a Summary,
     tied: Option<TiedPass<'a>>,
     compact: Option<Compact>,
+    /// Of passes that have no better way.
+    precision: Precision,
+    /// Of the last pass.
+    taken: Precision,
 }
 
 impl<'a> Expectation<'a> {
@@ -22,6 +27,7 @@ impl<'a> Expectation<'a> {
         model: &GaussianMixture,
         x: &'a Samples<'a>,
         summary: &'a Summary,
+        precision: Precision,
     ) -> Result<Self, Error> {
         let tied = TiedPass::new(model.covariance_type(), x, summary);
         let compact = match tied {
@@ -33,13 +39,30 @@ impl<'a> Expectation<'a> {
             summary,
             tied,
             compact,
+            precision,
+            taken: Precision::Double,
         })
+    }
+
+    /// The precision of the last pass.
+    pub(crate) fn last_precision(&self) -> Precision {
+        self.taken
+    }
+
+    /// Goes on in double precision; whether the last pass was not.
+    pub(crate) fn refine(&mut self) -> bool {
+        let was_single = self.taken == Precision::Mixed;
+        if was_single {
+            self.precision = Precision::Double;
+        }
+        was_single
     }
 
     /// The statistics of all rows under a model. A way that didn't pay is not tried again in this fit.
     pub(crate) fn of(&mut self, model: &GaussianMixture) -> Result<SufficientStatistics, Error> {
         let (x, frame) = (self.x, &self.summary.frame);
         let shifts = model.means().to_owned();
+        self.taken = Precision::Double;
         if let Some(tied) = self.tied.take() {
             if let Some(statistics) = tied.expectation(model, &shifts)? {
                 self.tied = Some(tied);
@@ -47,13 +70,17 @@ impl<'a> Expectation<'a> {
             }
             self.compact = Compact::new(model, x, frame)?;
         }
-        match self.compact.take() {
-            Some(compact) => {
-                let statistics = compact_expectation(model, x, frame, shifts, &compact)?;
-                self.compact = compact.pays(model.n_components()).then_some(compact);
-                Ok(statistics)
-            }
-            None => expectation(model, x, frame, shifts),
+        if let Some(compact) = self.compact.take() {
+            let statistics = compact_expectation(model, x, frame, shifts, &compact)?;
+            self.compact = compact.pays(model.n_components()).then_some(compact);
+            return Ok(statistics);
         }
+        if self.precision == Precision::Mixed
+            && let Some(statistics) = single_expectation(model, x, frame, &shifts)?
+        {
+            self.taken = Precision::Mixed;
+            return Ok(statistics);
+        }
+        expectation(model, x, frame, shifts)
     }
 }

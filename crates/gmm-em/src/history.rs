@@ -7,7 +7,7 @@ use crate::rescue::Rescuer;
 use crate::statistics::SufficientStatistics;
 use crate::stopping::Weight;
 use crate::summary::Summary;
-use crate::{Event, Progress, Report, Stop, Stopping};
+use crate::{Event, Precision, Progress, Report, Stop, Stopping};
 
 /// What one E-step says of a model, in the units of the data.
 #[derive(Clone, Copy)]
@@ -16,6 +16,7 @@ pub(crate) struct Pass {
     /// The log-likelihood, plus the log prior where there is one.
     objective: f64,
     conditioning: f64,
+    precision: Precision,
 }
 
 /// The accepted passes of a fit.
@@ -27,6 +28,10 @@ pub(crate) struct History {
     since_rescue: usize,
     /// Where the entries begin that steps of EM's own connect.
     since_beyond: usize,
+    /// Where the entries begin that were computed in the precision of the last one.
+    since_precision: usize,
+    /// Of the last two passes.
+    precision: [Precision; 2],
     total_weight: f64,
     /// The weight that counts as a row in the stopping rule.
     unit: f64,
@@ -47,6 +52,8 @@ impl History {
             n_passes: 0,
             since_rescue: 0,
             since_beyond: 0,
+            since_precision: 0,
+            precision: [Precision::default(); 2],
             total_weight: summary.total_weight(),
             unit: (summary.total_weight() / summary.n_rows as f64).min(1.0),
             log_jacobian: summary.total_weight() * summary.frame.log_jacobian(),
@@ -63,6 +70,7 @@ impl History {
         statistics: &SufficientStatistics,
         model: &GaussianMixture,
         regularizer: &Regularizer,
+        precision: Precision,
     ) -> Pass {
         self.n_passes += 1;
         let log_likelihood = statistics.log_likelihood() + self.log_jacobian;
@@ -75,6 +83,7 @@ impl History {
             log_likelihood,
             objective: log_likelihood + prior,
             conditioning: conditioning(model),
+            precision,
         }
     }
 
@@ -100,6 +109,10 @@ impl History {
         if beyond {
             self.since_beyond = self.objective.len();
         }
+        if pass.precision != self.precision[1] {
+            self.since_precision = self.objective.len();
+        }
+        self.precision = [self.precision[1], pass.precision];
         self.conditioning = [self.conditioning[1], pass.conditioning];
         self.trace.push(pass.log_likelihood);
         self.objective.push(pass.objective);
@@ -120,7 +133,8 @@ impl History {
     fn noise(&self) -> f64 {
         let conditioning = self.conditioning[0].max(self.conditioning[1]);
         let distances = self.n_features as f64 * self.total_weight * conditioning;
-        f64::EPSILON * (8.0 * self.size() + 8.0 * distances)
+        let epsilon = self.precision[0].epsilon().max(self.precision[1].epsilon());
+        epsilon * (8.0 * self.size() + 8.0 * distances)
     }
 
     /// The size of what is summed up to the objective.
@@ -133,11 +147,12 @@ impl History {
         let since = self
             .since_rescue
             .max(self.since_beyond)
+            .max(self.since_precision)
             .min(self.objective.len());
         stopping.is_met(
             &self.objective[since..],
             self.weight(),
-            2.0 * f64::EPSILON * self.size(),
+            2.0 * self.precision[1].epsilon() * self.size(),
         )
     }
 

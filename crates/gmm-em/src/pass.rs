@@ -121,11 +121,7 @@ impl Pass<'_> {
             let mut statistics = zeros.clone();
             let (mut block, mut scratch) = (Block::new(n_features), scratch());
             let mut part = Moments::zeros(zeros.form.structure(), n_features);
-            let shifts: Vec<Vec<f64>> = zeros
-                .shifts
-                .row_iter()
-                .map(|row| row.iter().copied().collect())
-                .collect();
+            let shifts = zeros.shift_rows();
             for index in blocks {
                 (self.fill)(&mut block, index)?;
                 block.hide_weightless();

@@ -231,6 +231,13 @@ impl SufficientStatistics {
         GaussianMixture::new(weights, maximized.means, maximized.covariances)
     }
 
+    /// The shifts, component by component.
+    pub(crate) fn shift_rows(&self) -> Vec<Vec<f64>> {
+        (self.shifts.row_iter())
+            .map(|row| row.iter().copied().collect())
+            .collect()
+    }
+
     /// Leaves out a component.
     pub(crate) fn remove(&mut self, component: usize) {
         self.moments.remove(component);

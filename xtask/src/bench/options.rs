@@ -156,7 +156,14 @@ mod tests {
         assert_eq!(options.save, None);
         assert_eq!(
             names(&options),
-            ["gmm", "gmm-f32", "sklearn", "sklearn-f32", "onedal"]
+            [
+                "gmm",
+                "gmm-f32",
+                "gmm-mixed",
+                "sklearn",
+                "sklearn-f32",
+                "onedal"
+            ]
         );
     }
 
@@ -173,7 +180,7 @@ mod tests {
             names(&peers_of("--only mclust,gmm --peers")),
             ["gmm", "mclust"]
         );
-        assert_eq!(peers_of("--peers --only all").systems.len(), 7);
+        assert_eq!(peers_of("--peers --only all").systems.len(), 8);
     }
 
     #[test]
@@ -195,7 +202,7 @@ mod tests {
             ),
             (
                 "--peers --only sklern",
-                "there is no system `sklern`; there are gmm, gmm-f32, sklearn, sklearn-f32, onedal, mclust, opencv",
+                "there is no system `sklern`; there are gmm, gmm-f32, gmm-mixed, sklearn, sklearn-f32, onedal, mclust, opencv",
             ),
             (
                 "--peers W1",

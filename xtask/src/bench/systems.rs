@@ -21,7 +21,7 @@ pub(super) struct System {
 
 #[derive(Debug)]
 enum Kind {
-    /// We, from rows of this precision.
+    /// We, in this precision.
     Own(&'static str),
     /// A class of `benches/peers/worker.py`, with the packages that it needs.
     Python(&'static [&'static str]),
@@ -29,7 +29,7 @@ enum Kind {
     R,
 }
 
-const SYSTEMS: [System; 7] = [
+const SYSTEMS: [System; 8] = [
     System {
         name: "gmm",
         title: "**gmm**",
@@ -42,6 +42,13 @@ const SYSTEMS: [System; 7] = [
         title: "gmm, f32 rows",
         must_agree: false,
         kind: Kind::Own("f32"),
+        by_default: true,
+    },
+    System {
+        name: "gmm-mixed",
+        title: "gmm, mixed precision",
+        must_agree: false,
+        kind: Kind::Own("mixed"),
         by_default: true,
     },
     System {

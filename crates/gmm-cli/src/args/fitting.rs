@@ -1,7 +1,7 @@
 //! Options of a fit.
 
 use clap::Args;
-use gmm_em::{Acceleration, Em, Initialization, Regularization, Rescue, Stopping};
+use gmm_em::{Acceleration, Em, Initialization, Precision, Regularization, Rescue, Stopping};
 
 use super::values;
 
@@ -39,6 +39,10 @@ pub(crate) struct FittingOptions {
     /// may end in another optimum, as another start may
     #[arg(long, help_heading = "Fitting")]
     accelerate: bool,
+    /// In which precision rows are compared with components: double, or mixed (single precision as long as it gains
+    /// anything, then double; up to half as fast again, with the same digits in the end)
+    #[arg(long, value_name = "HOW", default_value = "double", value_parser = values::precision, help_heading = "Fitting")]
+    precision: Precision,
 }
 
 /// A stopping rule without its number.
@@ -65,6 +69,7 @@ impl FittingOptions {
             } else {
                 Acceleration::None
             })
+            .precision(self.precision)
             .stopping(self.stopping())
     }
 

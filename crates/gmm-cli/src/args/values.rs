@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use gmm_core::CovarianceType;
-use gmm_em::{ConjugatePrior, Initialization, Regularization, Rescue};
+use gmm_em::{ConjugatePrior, Initialization, Precision, Regularization, Rescue};
 use gmm_io::table::{Decimal, Separator};
 
 use super::fitting::Rule;
@@ -118,6 +118,13 @@ pub(super) fn initialization(text: &str) -> Result<Initialization, String> {
         Initialization::ALL
             .map(|start| (start.name(), start))
             .into(),
+    )
+}
+
+pub(super) fn precision(text: &str) -> Result<Precision, String> {
+    choose(
+        text,
+        vec![("double", Precision::Double), ("mixed", Precision::Mixed)],
     )
 }
 

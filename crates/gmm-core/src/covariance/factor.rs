@@ -1,13 +1,14 @@
 //! What evaluation needs of one covariance matrix: a whitening factor and half its log-determinant.
 
 use faer::Mat;
+use pulp::Arch;
 
 use super::full::symmetric;
 use super::{Covariances, Structure};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;
-use crate::kernels::{LinearMap, Whitener, scaled_norm};
+use crate::kernels::{LinearMap, ScaledNorm, Single, SquaredNorm, Whitener, scaled_norm};
 
 /// A covariance matrix, factored.
 #[derive(Clone, Debug)]
@@ -29,6 +30,38 @@ enum Kind {
         sd: Vec<f64>,
         reciprocal_sd: Vec<f64>,
     },
+}
+
+/// A covariance matrix, factored, for distances in single precision.
+#[derive(Clone, Debug)]
+pub(crate) enum SingleFactor {
+    Dense(Whitener<f32>),
+    /// 1/σⱼ, or one for all features.
+    Axes(Vec<f32>),
+}
+
+impl SingleFactor {
+    /// Squared Mahalanobis distances of the lanes of a block.
+    pub(crate) fn squared_norm(
+        &self,
+        differences: Single<'_>,
+        centred: &mut [f32],
+        squared: &mut [f32],
+    ) {
+        match self {
+            Self::Dense(whitener) => Arch::new().dispatch(SquaredNorm {
+                whitener,
+                differences,
+                centred,
+                squared,
+            }),
+            Self::Axes(reciprocal_sd) => Arch::new().dispatch(ScaledNorm {
+                differences,
+                reciprocal_sd,
+                squared,
+            }),
+        }
+    }
 }
 
 impl Factor {
@@ -151,6 +184,21 @@ impl Factor {
                 Vec::new()
             }
         }
+    }
+
+    /// The factor in single precision; `None` where its numbers, or the squares of distances of some standard deviations, are out of
+    /// its range.
+    pub(crate) fn single(&self) -> Option<SingleFactor> {
+        let largest = match &self.kind {
+            Kind::Dense { whitener, .. } => whitener.largest(),
+            Kind::Axes { reciprocal_sd, .. } => reciprocal_sd.iter().copied().fold(0.0, f64::max),
+        };
+        (largest < 1e15).then(|| match &self.kind {
+            Kind::Dense { whitener, .. } => SingleFactor::Dense(whitener.single()),
+            Kind::Axes { reciprocal_sd, .. } => {
+                SingleFactor::Axes(reciprocal_sd.iter().map(|r| *r as f32).collect())
+            }
+        })
     }
 
     /// W = L⁻¹ as a map of many rows, if the matrix is dense.

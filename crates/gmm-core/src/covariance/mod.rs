@@ -22,7 +22,7 @@ mod tied;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use factor::Factor;
+pub(crate) use factor::{Factor, SingleFactor};
 pub use moments::Moments;
 pub use parameters::Covariances;
 pub use regularize::{Maximized, Prior, Regularizer, Repair, blocks_below_floor, maximize};

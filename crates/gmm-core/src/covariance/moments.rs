@@ -55,11 +55,30 @@ impl Moments {
         centred: &mut [f64],
         scaled: &mut [f64],
     ) {
-        part.sum(block, r, shift, centred, scaled);
+        let lanes = shift.len() * BLOCK_ROWS;
+        self.observe_sums(shift, part, |part, shift| {
+            let (sums, products) = (&mut part.mean, &mut part.scatter);
+            part.occupancy = if products.len() == shift.len() {
+                diagonal_sums(block.values(), r, shift, sums, products)
+            } else {
+                let buffers = [&mut centred[..lanes], &mut scaled[..lanes]];
+                dense_sums(block.values(), r, shift, buffers, sums, products)
+            };
+        });
+    }
+
+    /// Adds a block whose sums about a shift `sum` writes: n, Σ r z in `mean` and Σ r z z' in `scatter`.
+    pub(crate) fn observe_sums(
+        &mut self,
+        shift: &[f64],
+        part: &mut Self,
+        mut sum: impl FnMut(&mut Self, &[f64]),
+    ) {
+        sum(part, shift);
         if part.occupancy > 0.0 {
             if !part.centre(self) {
                 let near: Vec<f64> = shift.iter().zip(&part.mean).map(|(s, m)| s + m).collect();
-                part.sum(block, r, &near, centred, scaled);
+                sum(part, &near);
                 part.centre(self);
                 // near - shift and not the mean from before: near is rounded.
                 for (mean, (near, shift)) in part.mean.iter_mut().zip(near.iter().zip(shift)) {
@@ -68,25 +87,6 @@ impl Moments {
             }
             self.merge(part);
         }
-    }
-
-    /// Sums of a block about a shift: n, Σ r z in `mean` and Σ r z z' in `scatter`.
-    fn sum(
-        &mut self,
-        block: &Block,
-        r: &[f64],
-        shift: &[f64],
-        centred: &mut [f64],
-        scaled: &mut [f64],
-    ) {
-        let lanes = shift.len() * BLOCK_ROWS;
-        let (sums, products) = (&mut self.mean, &mut self.scatter);
-        self.occupancy = if products.len() == shift.len() {
-            diagonal_sums(block.values(), r, shift, sums, products)
-        } else {
-            let buffers = [&mut centred[..lanes], &mut scaled[..lanes]];
-            dense_sums(block.values(), r, shift, buffers, sums, products)
-        };
     }
 
     /// From sums to a mean and the scatter about it; tells whether no feature cancels by more than [`CANCELLATION`], given the sum

@@ -37,6 +37,33 @@ pub fn exp_nonpositive(x: f64) -> f64 {
     if x < SMALLEST { 0.0 } else { p * power }
 }
 
+/// [`exp_nonpositive`] in single precision, with a relative error below 2^-22; exactly 0 below -87.
+///
+/// The polynomial is of degree 7: 0.35^8 / 8! = 6e-9.
+#[inline(always)]
+pub fn exp_nonpositive_single(x: f32) -> f32 {
+    /// Nine bits, so that `n * HIGH` is exact.
+    const HIGH: f32 = 0.693_359_4;
+    const LOW: f32 = -2.121_944_4e-4;
+    /// 1.5 * 2^23.
+    const ROUND: f32 = 12_582_912.0;
+    const SMALLEST: f32 = -87.0;
+    let clamped = if x < SMALLEST { SMALLEST } else { x };
+    let shifted = clamped.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = n.mul_add(-LOW, n.mul_add(-HIGH, clamped));
+    let mut p = 1.0 / 5_040.0;
+    p = r.mul_add(p, 1.0 / 720.0);
+    p = r.mul_add(p, 1.0 / 120.0);
+    p = r.mul_add(p, 1.0 / 24.0);
+    p = r.mul_add(p, 1.0 / 6.0);
+    p = r.mul_add(p, 0.5);
+    p = r.mul_add(p, 1.0);
+    p = r.mul_add(p, 1.0);
+    let power = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
+    if x < SMALLEST { 0.0 } else { p * power }
+}
+
 /// ln(x) for normal numbers x ≥ 1, with an error of about one unit in the last place; any other x gives some number or NaN.
 ///
 /// Free of branches like [`exp_nonpositive`]. With x = 2^e m and m in [√½, √2), ln m = 2 atanh(s), s = (m - 1) / (m + 1),

@@ -2,26 +2,27 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{exp_nonpositive, ln_of_sum};
+use super::ln_of_sum;
+use super::real::Real;
 use crate::block::BLOCK_ROWS;
 
 /// `values[i] = constant - ½ values[i]`: from a squared distance to the log of a density times a weight.
-pub fn log_joint(values: &mut [f64], constant: f64) {
+pub fn log_joint<T: Real>(values: &mut [T], constant: T) {
     Arch::new().dispatch(LogJoint { values, constant });
 }
 
-struct LogJoint<'a> {
-    values: &'a mut [f64],
-    constant: f64,
+struct LogJoint<'a, T> {
+    values: &'a mut [T],
+    constant: T,
 }
 
-impl WithSimd for LogJoint<'_> {
+impl<T: Real> WithSimd for LogJoint<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
         for v in self.values {
-            *v = v.mul_add(-0.5, self.constant);
+            *v = v.fused(T::MINUS_HALF, self.constant);
         }
     }
 }
@@ -48,38 +49,37 @@ pub fn normalize_joint(joint: &mut [f64], offset: f64, log_density: &mut [f64]) 
 }
 
 #[doc(hidden)]
-pub struct Normalize<'a> {
-    pub joint: &'a mut [f64],
+pub struct Normalize<'a, T> {
+    pub joint: &'a mut [T],
     pub offset: f64,
     pub log_density: &'a mut [f64],
 }
 
-impl WithSimd for Normalize<'_> {
+impl<T: Real> WithSimd for Normalize<'_, T> {
     type Output = bool;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) -> bool {
-        let mut largest = [f64::NEG_INFINITY; BLOCK_ROWS];
+        let (zero, lowest) = (T::default(), T::NEG_INFINITY);
+        let mut largest = [lowest; BLOCK_ROWS];
         for component in self.joint.chunks_exact(BLOCK_ROWS) {
             for (m, v) in largest.iter_mut().zip(component) {
                 // A comparison with NaN is false.
                 *m = if *v > *m { *v } else { *m };
             }
         }
-        let mut shift = [0.0; BLOCK_ROWS];
+        let mut shift = [zero; BLOCK_ROWS];
         for (s, m) in shift.iter_mut().zip(&largest) {
-            *s = if *m > f64::NEG_INFINITY { *m } else { 0.0 };
+            *s = if *m > lowest { *m } else { zero };
         }
-        let is_far = largest
-            .iter()
-            .fold(false, |far, m| far | (*m == f64::NEG_INFINITY));
-        let mut sum = [0.0; BLOCK_ROWS];
+        let is_far = largest.iter().fold(false, |far, m| far | (*m <= lowest));
+        let mut sum = [zero; BLOCK_ROWS];
         for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
             for ((v, s), total) in component.iter_mut().zip(&shift).zip(&mut sum) {
-                let e = if *v > f64::NEG_INFINITY {
-                    exp_nonpositive(*v - s)
+                let e = if *v > lowest {
+                    (*v - *s).exp_nonpositive()
                 } else {
-                    0.0
+                    zero
                 };
                 *v = e;
                 *total += e;
@@ -87,13 +87,14 @@ impl WithSimd for Normalize<'_> {
         }
         for ((l, m), total) in self.log_density.iter_mut().zip(&largest).zip(&mut sum) {
             // The sum is at least 1, its largest term, or 0 where every density is; then m is -inf.
-            let some = *total > 0.0;
-            *l = (m + ln_of_sum(if some { *total } else { 1.0 })) + self.offset;
-            *total = if some { 1.0 / *total } else { 0.0 };
+            let some = *total > zero;
+            let log_sum = ln_of_sum(if some { total.to_f64() } else { 1.0 });
+            *l = (m.to_f64() + log_sum) + self.offset;
+            *total = if some { T::ONE / *total } else { zero };
         }
         for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
             for (v, reciprocal) in component.iter_mut().zip(&sum) {
-                *v *= reciprocal;
+                *v *= *reciprocal;
             }
         }
         is_far

@@ -9,15 +9,20 @@ mod frame;
 mod mixture;
 mod nearest;
 mod product;
+mod real;
 mod scatter;
 mod whiten;
 
-pub use exponential::{exp_nonpositive, ln_of_sum};
+pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_sum};
 pub(crate) use frame::to_frame;
+pub(crate) use mixture::Normalize;
 pub use mixture::{log_joint, normalize_joint};
 pub use nearest::keep_nearest;
 pub use product::LinearMap;
+pub(crate) use real::{Halves, Single, halves};
+pub(crate) use scatter::{DenseSums, DiagonalSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
+pub(crate) use whiten::{ScaledNorm, SquaredNorm};
 pub use whiten::{Whitener, scaled_norm};
 
 /// The kernels as `pulp` operations, so that tests can run them on every instruction set of a machine
@@ -27,6 +32,7 @@ pub mod operations {
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::product::Apply;
+    pub use super::real::{Differences, Double, Halves, Real, Single};
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums};
     pub use super::whiten::{ScaledNorm, SquaredNorm};
 }

@@ -130,7 +130,7 @@ fn write_rows<S: Simd, const R: usize, const V: usize>(
 ) {
     let stride = BLOCK_ROWS / S::F64_LANES;
     let mut y: [[S::f64s; V]; R] = std::array::from_fn(|a| [simd.splat_f64s(constants[a]); V]);
-    add_rectangle::<S, R, V>(simd, group, z, stride, &mut y);
+    add_rectangle::<f64, S, R, V>(simd, group, z, stride, &mut y);
     for (out, y) in out.chunks_mut(stride).zip(&y) {
         out[..V].copy_from_slice(y);
     }

@@ -2,6 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::real::{Differences, Double, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
@@ -33,9 +34,8 @@ pub fn dense_sums(
     assert_eq!([r.len(), sums.len()], [BLOCK_ROWS, shift.len()]);
     assert_eq!(products.len(), packed_len(shift.len()));
     Arch::new().dispatch(DenseSums {
-        x,
+        differences: Double { x, shift },
         r,
-        shift,
         z,
         scaled,
         sums,
@@ -44,46 +44,42 @@ pub fn dense_sums(
 }
 
 #[doc(hidden)]
-pub struct DenseSums<'a> {
-    pub x: &'a [f64],
-    pub r: &'a [f64],
-    pub shift: &'a [f64],
-    pub z: &'a mut [f64],
-    pub scaled: &'a mut [f64],
+pub struct DenseSums<'a, T, D> {
+    pub differences: D,
+    pub r: &'a [T],
+    pub z: &'a mut [T],
+    pub scaled: &'a mut [T],
     pub sums: &'a mut [f64],
     pub products: &'a mut [f64],
 }
 
-impl WithSimd for DenseSums<'_> {
+impl<T: Real, D: Differences<T>> WithSimd for DenseSums<'_, T, D> {
     type Output = f64;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let stride = BLOCK_ROWS / S::F64_LANES;
-        let d = self.shift.len();
-        let (x, _) = S::as_simd_f64s(self.x);
-        let (r, _) = S::as_simd_f64s(self.r);
-        let (z, _) = S::as_mut_simd_f64s(self.z);
-        let (scaled, _) = S::as_mut_simd_f64s(self.scaled);
-        let features = x
-            .chunks_exact(stride)
-            .zip(z.chunks_exact_mut(stride))
+        let stride = T::stride::<S>();
+        let d = self.differences.n_features();
+        let r = T::vectors::<S>(self.r);
+        let z = T::vectors_mut::<S>(self.z);
+        let scaled = T::vectors_mut::<S>(self.scaled);
+        let features = z
+            .chunks_exact_mut(stride)
             .zip(scaled.chunks_exact_mut(stride));
-        for (((x, z), scaled), (shift, sum)) in features.zip(self.shift.iter().zip(self.sums)) {
-            let shift = simd.splat_f64s(*shift);
-            let mut acc = [simd.splat_f64s(0.0); CHAINS];
-            let lanes = x
-                .chunks_exact(CHAINS)
-                .zip(z.chunks_exact_mut(CHAINS))
+        for (j, ((z, scaled), sum)) in features.zip(self.sums).enumerate() {
+            let mut acc = [T::splat(simd, T::default()); CHAINS];
+            let lanes = z
+                .chunks_exact_mut(CHAINS)
                 .zip(scaled.chunks_exact_mut(CHAINS));
-            for (((x, z), scaled), r) in lanes.zip(r.chunks_exact(CHAINS)) {
+            for (at, ((z, scaled), r)) in lanes.zip(r.chunks_exact(CHAINS)).enumerate() {
+                let loaded = self.differences.load::<S, CHAINS>(simd, j, at * CHAINS);
                 for v in 0..CHAINS {
-                    z[v] = simd.sub_f64s(x[v], shift);
-                    scaled[v] = simd.mul_f64s(z[v], r[v]);
-                    acc[v] = simd.add_f64s(acc[v], scaled[v]);
+                    z[v] = loaded[v];
+                    scaled[v] = T::times(simd, loaded[v], r[v]);
+                    acc[v] = T::plus(simd, acc[v], scaled[v]);
                 }
             }
-            *sum = reduce(simd, acc);
+            *sum = reduce::<T, S>(simd, acc);
         }
         for i in (0..d).step_by(TILE) {
             let rows = TILE.min(d - i);
@@ -95,10 +91,10 @@ impl WithSimd for DenseSums<'_> {
                     j,
                 };
                 match rows {
-                    1 => tile.write::<S, 1, TILE, false>(simd, self.products),
-                    2 => tile.write::<S, 2, TILE, false>(simd, self.products),
-                    3 => tile.write::<S, 3, TILE, false>(simd, self.products),
-                    _ => tile.write::<S, TILE, TILE, false>(simd, self.products),
+                    1 => tile.write::<T, S, 1, TILE, false>(simd, self.products),
+                    2 => tile.write::<T, S, 2, TILE, false>(simd, self.products),
+                    3 => tile.write::<T, S, 3, TILE, false>(simd, self.products),
+                    _ => tile.write::<T, S, TILE, TILE, false>(simd, self.products),
                 }
             }
             let tile = Tile {
@@ -108,13 +104,13 @@ impl WithSimd for DenseSums<'_> {
                 j: i,
             };
             match rows {
-                1 => tile.write::<S, 1, 1, true>(simd, self.products),
-                2 => tile.write::<S, 2, 2, true>(simd, self.products),
-                3 => tile.write::<S, 3, 3, true>(simd, self.products),
-                _ => tile.write::<S, TILE, TILE, true>(simd, self.products),
+                1 => tile.write::<T, S, 1, 1, true>(simd, self.products),
+                2 => tile.write::<T, S, 2, 2, true>(simd, self.products),
+                3 => tile.write::<T, S, 3, 3, true>(simd, self.products),
+                _ => tile.write::<T, S, TILE, TILE, true>(simd, self.products),
             }
         }
-        total(simd, r)
+        total::<T, S>(simd, r)
     }
 }
 
@@ -129,16 +125,22 @@ struct Tile<'a, V> {
 impl<V: Copy> Tile<'_, V> {
     /// On the diagonal only the lower triangle is summed.
     #[inline(always)]
-    fn write<S: Simd<f64s = V>, const R: usize, const C: usize, const DIAGONAL: bool>(
+    fn write<
+        T: Real<Vector<S> = V>,
+        S: Simd,
+        const R: usize,
+        const C: usize,
+        const DIAGONAL: bool,
+    >(
         &self,
         simd: S,
         packed: &mut [f64],
     ) {
-        for (a, sums) in self.sums::<S, R, C, DIAGONAL>(simd).iter().enumerate() {
+        for (a, sums) in self.sums::<T, S, R, C, DIAGONAL>(simd).iter().enumerate() {
             let row = self.i + a;
             for (b, sum) in sums.iter().enumerate() {
                 if !DIAGONAL || b <= a {
-                    packed[row * (row + 1) / 2 + self.j + b] = simd.reduce_sum_f64s(*sum);
+                    packed[row * (row + 1) / 2 + self.j + b] = T::sum(simd, *sum).to_f64();
                 }
             }
         }
@@ -146,36 +148,42 @@ impl<V: Copy> Tile<'_, V> {
 
     /// Adds to a matrix stored row by row.
     #[inline(always)]
-    fn add<S: Simd<f64s = V>, const R: usize, const C: usize>(
+    fn add<T: Real<Vector<S> = V>, S: Simd, const R: usize, const C: usize>(
         &self,
         simd: S,
         matrix: &mut [f64],
         n_columns: usize,
     ) {
-        for (a, sums) in self.sums::<S, R, C, false>(simd).iter().enumerate() {
+        for (a, sums) in self.sums::<T, S, R, C, false>(simd).iter().enumerate() {
             let row = &mut matrix[(self.i + a) * n_columns + self.j..];
             for (entry, sum) in row.iter_mut().zip(sums) {
-                *entry += simd.reduce_sum_f64s(*sum);
+                *entry += T::sum(simd, *sum).to_f64();
             }
         }
     }
 
     #[inline(always)]
-    fn sums<S: Simd<f64s = V>, const R: usize, const C: usize, const DIAGONAL: bool>(
+    fn sums<
+        T: Real<Vector<S> = V>,
+        S: Simd,
+        const R: usize,
+        const C: usize,
+        const DIAGONAL: bool,
+    >(
         &self,
         simd: S,
     ) -> [[V; C]; R] {
-        let stride = BLOCK_ROWS / S::F64_LANES;
+        let stride = T::stride::<S>();
         let left: [&[V]; R] = std::array::from_fn(|a| &self.left[a * stride..(a + 1) * stride]);
         let right: [&[V]; C] = std::array::from_fn(|b| &self.right[b * stride..(b + 1) * stride]);
-        let mut sums = [[simd.splat_f64s(0.0); C]; R];
+        let mut sums = [[T::splat(simd, T::default()); C]; R];
         for lane in 0..stride {
             let right: [V; C] = std::array::from_fn(|b| right[b][lane]);
             for a in 0..R {
                 let left = left[a][lane];
                 for b in 0..C {
                     if !DIAGONAL || b <= a {
-                        sums[a][b] = simd.mul_add_f64s(left, right[b], sums[a][b]);
+                        sums[a][b] = T::mul_add(simd, left, right[b], sums[a][b]);
                     }
                 }
             }
@@ -214,7 +222,7 @@ impl WithSimd for CrossSums<'_> {
         let (z, _) = S::as_simd_f64s(self.z);
         let [n_rows, n_columns] = [r.len() / stride, z.len() / stride];
         for (sum, r) in self.totals.iter_mut().zip(r.chunks_exact(stride)) {
-            *sum += total(simd, r);
+            *sum += total::<f64, S>(simd, r);
         }
         // Whole tiles first, then single rows and columns.
         let [rows, columns] = [n_rows / TILE * TILE, n_columns / TILE * TILE];
@@ -226,18 +234,18 @@ impl WithSimd for CrossSums<'_> {
         };
         for i in (0..rows).step_by(TILE) {
             for j in (0..columns).step_by(TILE) {
-                tile(i, j).add::<S, TILE, TILE>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, TILE, TILE>(simd, self.sums, n_columns);
             }
             for j in columns..n_columns {
-                tile(i, j).add::<S, TILE, 1>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, TILE, 1>(simd, self.sums, n_columns);
             }
         }
         for i in rows..n_rows {
             for j in (0..columns).step_by(TILE) {
-                tile(i, j).add::<S, 1, TILE>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, 1, TILE>(simd, self.sums, n_columns);
             }
             for j in columns..n_columns {
-                tile(i, j).add::<S, 1, 1>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, 1, 1>(simd, self.sums, n_columns);
             }
         }
     }
@@ -260,64 +268,59 @@ pub fn diagonal_sums(
         [BLOCK_ROWS, shift.len(), shift.len()]
     );
     Arch::new().dispatch(DiagonalSums {
-        x,
+        differences: Double { x, shift },
         r,
-        shift,
         sums,
         squares,
     })
 }
 
 #[doc(hidden)]
-pub struct DiagonalSums<'a> {
-    pub x: &'a [f64],
-    pub r: &'a [f64],
-    pub shift: &'a [f64],
+pub struct DiagonalSums<'a, T, D> {
+    pub differences: D,
+    pub r: &'a [T],
     pub sums: &'a mut [f64],
     pub squares: &'a mut [f64],
 }
 
-impl WithSimd for DiagonalSums<'_> {
+impl<T: Real, D: Differences<T>> WithSimd for DiagonalSums<'_, T, D> {
     type Output = f64;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let stride = BLOCK_ROWS / S::F64_LANES;
-        let (x, _) = S::as_simd_f64s(self.x);
-        let (r, _) = S::as_simd_f64s(self.r);
-        let outputs = self.sums.iter_mut().zip(self.squares);
-        for ((x, shift), (sum, square)) in x.chunks_exact(stride).zip(self.shift).zip(outputs) {
-            let shift = simd.splat_f64s(*shift);
-            let mut first = [simd.splat_f64s(0.0); CHAINS];
+        let r = T::vectors::<S>(self.r);
+        for (j, (sum, square)) in self.sums.iter_mut().zip(self.squares).enumerate() {
+            let mut first = [T::splat(simd, T::default()); CHAINS];
             let mut second = first;
-            for (x, r) in x.chunks_exact(CHAINS).zip(r.chunks_exact(CHAINS)) {
+            for (at, r) in r.chunks_exact(CHAINS).enumerate() {
+                let z = self.differences.load::<S, CHAINS>(simd, j, at * CHAINS);
                 for v in 0..CHAINS {
-                    let z = simd.sub_f64s(x[v], shift);
-                    let scaled = simd.mul_f64s(z, r[v]);
-                    first[v] = simd.add_f64s(first[v], scaled);
-                    second[v] = simd.mul_add_f64s(scaled, z, second[v]);
+                    let scaled = T::times(simd, z[v], r[v]);
+                    first[v] = T::plus(simd, first[v], scaled);
+                    second[v] = T::mul_add(simd, scaled, z[v], second[v]);
                 }
             }
-            *sum = reduce(simd, first);
-            *square = reduce(simd, second);
+            *sum = reduce::<T, S>(simd, first);
+            *square = reduce::<T, S>(simd, second);
         }
-        total(simd, r)
+        total::<T, S>(simd, r)
     }
 }
 
 #[inline(always)]
-fn total<S: Simd>(simd: S, values: &[S::f64s]) -> f64 {
-    let mut acc = [simd.splat_f64s(0.0); CHAINS];
+fn total<T: Real, S: Simd>(simd: S, values: &[T::Vector<S>]) -> f64 {
+    let mut acc = [T::splat(simd, T::default()); CHAINS];
     for chunk in values.chunks_exact(CHAINS) {
         for v in 0..CHAINS {
-            acc[v] = simd.add_f64s(acc[v], chunk[v]);
+            acc[v] = T::plus(simd, acc[v], chunk[v]);
         }
     }
-    reduce(simd, acc)
+    reduce::<T, S>(simd, acc)
 }
 
 #[inline(always)]
-fn reduce<S: Simd>(simd: S, acc: [S::f64s; CHAINS]) -> f64 {
+fn reduce<T: Real, S: Simd>(simd: S, acc: [T::Vector<S>; CHAINS]) -> f64 {
     let [a, b, c, d] = acc;
-    simd.reduce_sum_f64s(simd.add_f64s(simd.add_f64s(a, b), simd.add_f64s(c, d)))
+    let sum = T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d));
+    T::sum(simd, sum).to_f64()
 }

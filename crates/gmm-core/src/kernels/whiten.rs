@@ -2,6 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::real::{Differences, Double, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Rows of the whitening matrix that are multiplied at a time: 4 rows x 4 vectors are 16 independent sums, enough to hide
@@ -11,9 +12,9 @@ pub(super) const ROWS: usize = 4;
 /// A lower-triangular whitening matrix W (Σ⁻¹ = W'W), stored in the order in which the kernel reads it:
 /// groups of four rows, column by column, zeros above the diagonal included.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Whitener {
+pub struct Whitener<T = f64> {
     n_features: usize,
-    packed: Vec<f64>,
+    packed: Vec<T>,
 }
 
 impl Whitener {
@@ -35,6 +36,19 @@ impl Whitener {
         Self { n_features, packed }
     }
 
+    /// The largest entry in size.
+    pub(crate) fn largest(&self) -> f64 {
+        self.packed.iter().fold(0.0, |m, c| m.max(c.abs()))
+    }
+
+    /// The matrix in single precision; its entries may be out of range.
+    pub(crate) fn single(&self) -> Whitener<f32> {
+        Whitener {
+            n_features: self.n_features,
+            packed: self.packed.iter().map(|c| *c as f32).collect(),
+        }
+    }
+
     /// Number of features.
     pub fn n_features(&self) -> usize {
         self.n_features
@@ -54,8 +68,7 @@ impl Whitener {
         assert_eq!(squared.len(), BLOCK_ROWS);
         Arch::new().dispatch(SquaredNorm {
             whitener: self,
-            x,
-            mean,
+            differences: Double { x, shift: mean },
             centred,
             squared,
         });
@@ -98,133 +111,120 @@ impl Whitener {
 }
 
 #[doc(hidden)]
-pub struct SquaredNorm<'a> {
-    pub whitener: &'a Whitener,
-    pub x: &'a [f64],
-    pub mean: &'a [f64],
-    pub centred: &'a mut [f64],
-    pub squared: &'a mut [f64],
+pub struct SquaredNorm<'a, T, D> {
+    pub whitener: &'a Whitener<T>,
+    pub differences: D,
+    pub centred: &'a mut [T],
+    pub squared: &'a mut [T],
 }
 
-impl WithSimd for SquaredNorm<'_> {
+impl<T: Real, D: Differences<T>> WithSimd for SquaredNorm<'_, T, D> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (x, _) = S::as_simd_f64s(self.x);
-        let (z, _) = S::as_mut_simd_f64s(self.centred);
-        let (squared, _) = S::as_mut_simd_f64s(self.squared);
         // AVX2 has 16 registers: two vectors a row there.
         if S::F64_LANES == 8 {
-            squared_norm::<S, 4>(simd, self.whitener, x, self.mean, z, squared);
+            self.run::<S, 4>(simd);
         } else {
-            squared_norm::<S, 2>(simd, self.whitener, x, self.mean, z, squared);
+            self.run::<S, 2>(simd);
         }
     }
 }
 
-/// V vectors of rows at a time: their differences from the mean, D x V vectors side by side, stay in the first cache.
-#[inline(always)]
-fn squared_norm<S: Simd, const V: usize>(
-    simd: S,
-    whitener: &Whitener,
-    x: &[S::f64s],
-    mean: &[f64],
-    z: &mut [S::f64s],
-    squared: &mut [S::f64s],
-) {
-    let stride = BLOCK_ROWS / S::F64_LANES;
-    let d = whitener.n_features;
-    for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
-        let features = x[lane * V..].chunks(stride).zip(mean);
-        for ((x, mean), z) in features.zip(z.chunks_exact_mut(V)) {
-            let mean = simd.splat_f64s(*mean);
-            let x = &x[..V];
-            for v in 0..V {
-                z[v] = simd.sub_f64s(x[v], mean);
+impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
+    /// V vectors of rows at a time: their differences from the mean, D x V vectors side by side, stay in the first cache.
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
+        let d = self.whitener.n_features;
+        let z = T::vectors_mut::<S>(self.centred);
+        let squared = T::vectors_mut::<S>(self.squared);
+        for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
+            for (j, z) in z.chunks_exact_mut(V).enumerate().take(d) {
+                z.copy_from_slice(&self.differences.load::<S, V>(simd, j, lane * V));
             }
-        }
-        let mut sum = [simd.splat_f64s(0.0); V];
-        let mut packed = whitener.packed.as_slice();
-        for first in (0..d).step_by(ROWS) {
-            let rows = ROWS.min(d - first);
-            let (group, rest) = packed.split_at(rows * (first + rows));
-            packed = rest;
-            match rows {
-                1 => add_rows::<S, 1, V>(simd, group, z, &mut sum),
-                2 => add_rows::<S, 2, V>(simd, group, z, &mut sum),
-                3 => add_rows::<S, 3, V>(simd, group, z, &mut sum),
-                _ => add_rows::<S, 4, V>(simd, group, z, &mut sum),
+            let mut sum = [T::splat(simd, T::default()); V];
+            let mut packed = self.whitener.packed.as_slice();
+            for first in (0..d).step_by(ROWS) {
+                let rows = ROWS.min(d - first);
+                let (group, rest) = packed.split_at(rows * (first + rows));
+                packed = rest;
+                match rows {
+                    1 => add_rows::<T, S, 1, V>(simd, group, z, &mut sum),
+                    2 => add_rows::<T, S, 2, V>(simd, group, z, &mut sum),
+                    3 => add_rows::<T, S, 3, V>(simd, group, z, &mut sum),
+                    _ => add_rows::<T, S, 4, V>(simd, group, z, &mut sum),
+                }
             }
+            squared.copy_from_slice(&sum);
         }
-        squared.copy_from_slice(&sum);
     }
 }
 
 /// Adds the squares of R whitened coordinates of V vectors of rows.
 #[inline(always)]
-fn add_rows<S: Simd, const R: usize, const V: usize>(
+fn add_rows<T: Real, S: Simd, const R: usize, const V: usize>(
     simd: S,
-    group: &[f64],
-    z: &[S::f64s],
-    sum: &mut [S::f64s; V],
+    group: &[T],
+    z: &[T::Vector<S>],
+    sum: &mut [T::Vector<S>; V],
 ) {
-    let mut y = [[simd.splat_f64s(0.0); V]; R];
+    let mut y = [[T::splat(simd, T::default()); V]; R];
     // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
     let (rectangle, triangle) = group.split_at(group.len() - R * R);
     let n_before = rectangle.len() / R;
-    add_rectangle::<S, R, V>(simd, rectangle, z, V, &mut y);
+    add_rectangle::<T, S, R, V>(simd, rectangle, z, V, &mut y);
     let column = |b: usize| (&triangle[b * R..(b + 1) * R], &z[(n_before + b) * V..][..V]);
     let (c, z0) = column(0);
-    add_column::<S, R, V, 0>(simd, c, z0, &mut y);
+    add_column::<T, S, R, V, 0>(simd, c, z0, &mut y);
     if R > 1 {
         let (c, z1) = column(1);
-        add_column::<S, R, V, 1>(simd, c, z1, &mut y);
+        add_column::<T, S, R, V, 1>(simd, c, z1, &mut y);
     }
     if R > 2 {
         let (c, z2) = column(2);
-        add_column::<S, R, V, 2>(simd, c, z2, &mut y);
+        add_column::<T, S, R, V, 2>(simd, c, z2, &mut y);
     }
     if R > 3 {
         let (c, z3) = column(3);
-        add_column::<S, R, V, 3>(simd, c, z3, &mut y);
+        add_column::<T, S, R, V, 3>(simd, c, z3, &mut y);
     }
     for y in y {
         for (sum, y) in sum.iter_mut().zip(y) {
-            *sum = simd.mul_add_f64s(y, y, *sum);
+            *sum = T::mul_add(simd, y, y, *sum);
         }
     }
 }
 
 /// Adds the products of R rows of a matrix, stored column by column, with V vectors of each feature, which stand `stride` apart.
 #[inline(always)]
-pub(super) fn add_rectangle<S: Simd, const R: usize, const V: usize>(
+pub(super) fn add_rectangle<T: Real, S: Simd, const R: usize, const V: usize>(
     simd: S,
-    columns: &[f64],
-    z: &[S::f64s],
+    columns: &[T],
+    z: &[T::Vector<S>],
     stride: usize,
-    y: &mut [[S::f64s; V]; R],
+    y: &mut [[T::Vector<S>; V]; R],
 ) {
     for (coefficients, z) in columns.chunks_exact(R).zip(z.chunks(stride)) {
-        add_column::<S, R, V, 0>(simd, coefficients, &z[..V], y);
+        add_column::<T, S, R, V, 0>(simd, coefficients, &z[..V], y);
     }
 }
 
 /// Adds one column's contribution to the rows from number FIRST on.
 #[inline(always)]
-fn add_column<S: Simd, const R: usize, const V: usize, const FIRST: usize>(
+fn add_column<T: Real, S: Simd, const R: usize, const V: usize, const FIRST: usize>(
     simd: S,
-    coefficients: &[f64],
-    z: &[S::f64s],
-    y: &mut [[S::f64s; V]; R],
+    coefficients: &[T],
+    z: &[T::Vector<S>],
+    y: &mut [[T::Vector<S>; V]; R],
 ) {
     // Bounds known at compile time keep the sums in registers.
     let coefficients = &coefficients[..R];
     let z = &z[..V];
     for a in FIRST..R {
-        let c = simd.splat_f64s(coefficients[a]);
+        let c = T::splat(simd, coefficients[a]);
         for v in 0..V {
-            y[a][v] = simd.mul_add_f64s(c, z[v], y[a][v]);
+            y[a][v] = T::mul_add(simd, c, z[v], y[a][v]);
         }
     }
 }
@@ -239,40 +239,36 @@ pub fn scaled_norm(x: &[f64], mean: &[f64], reciprocal_sd: &[f64], squared: &mut
     assert!(reciprocal_sd.len() == mean.len() || reciprocal_sd.len() == 1);
     assert_eq!(squared.len(), BLOCK_ROWS);
     Arch::new().dispatch(ScaledNorm {
-        x,
-        mean,
+        differences: Double { x, shift: mean },
         reciprocal_sd,
         squared,
     });
 }
 
 #[doc(hidden)]
-pub struct ScaledNorm<'a> {
-    pub x: &'a [f64],
-    pub mean: &'a [f64],
-    pub reciprocal_sd: &'a [f64],
-    pub squared: &'a mut [f64],
+pub struct ScaledNorm<'a, T, D> {
+    pub differences: D,
+    pub reciprocal_sd: &'a [T],
+    pub squared: &'a mut [T],
 }
 
-impl WithSimd for ScaledNorm<'_> {
+impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         const V: usize = 4;
-        let stride = BLOCK_ROWS / S::F64_LANES;
-        let (x, _) = S::as_simd_f64s(self.x);
-        let (squared, _) = S::as_mut_simd_f64s(self.squared);
+        let squared = T::vectors_mut::<S>(self.squared);
         // The sums of V vectors of rows stay in registers over all features.
         for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
-            let mut sums = [simd.splat_f64s(0.0); V];
+            let mut sums = [T::splat(simd, T::default()); V];
             let scales = self.reciprocal_sd.iter().cycle();
-            for ((x, mean), scale) in x[lane * V..].chunks(stride).zip(self.mean).zip(scales) {
-                let (mean, scale) = (simd.splat_f64s(*mean), simd.splat_f64s(*scale));
-                let x = &x[..V];
+            for (j, scale) in (0..self.differences.n_features()).zip(scales) {
+                let scale = T::splat(simd, *scale);
+                let z = self.differences.load::<S, V>(simd, j, lane * V);
                 for v in 0..V {
-                    let y = simd.mul_f64s(simd.sub_f64s(x[v], mean), scale);
-                    sums[v] = simd.mul_add_f64s(y, y, sums[v]);
+                    let y = T::times(simd, z[v], scale);
+                    sums[v] = T::mul_add(simd, y, y, sums[v]);
                 }
             }
             squared.copy_from_slice(&sums);

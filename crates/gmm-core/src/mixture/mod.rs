@@ -6,6 +6,7 @@ mod discriminant;
 mod evaluate;
 mod extrapolate;
 mod sample;
+mod single;
 
 use faer::{Mat, MatRef};
 
@@ -14,6 +15,7 @@ pub use discriminant::Discriminant;
 pub use evaluate::Scratch;
 use evaluate::Term;
 pub use sample::Sample;
+pub use single::{SingleMixture, SingleScratch};
 
 use crate::block::{Frame, scale_by_power};
 use crate::covariance::Factor;

@@ -5,7 +5,9 @@
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
-use gmm_core::kernels::operations::{DenseSums, DiagonalSums, Normalize, ScaledNorm, SquaredNorm};
+use gmm_core::kernels::operations::{
+    DenseSums, DiagonalSums, Double, Normalize, ScaledNorm, SquaredNorm,
+};
 use gmm_core::kernels::{
     Whitener, dense_sums, diagonal_sums, exp_nonpositive, normalize_joint, packed_len, scaled_norm,
 };
@@ -111,7 +113,7 @@ proptest! {
         let expected = naive::whitened_squared_norms(&w, &centred);
         let buffers = (vec![f64::NAN; d * BLOCK_ROWS], vec![f64::NAN; BLOCK_ROWS]);
         let results = on_each(&buffers, |set, (centred, squared)| {
-            set.dispatch(SquaredNorm { whitener: &whitener, x: &x, mean: &mean, centred, squared });
+            set.dispatch(SquaredNorm { whitener: &whitener, differences: Double { x: &x, shift: &mean }, centred, squared });
         });
         for (_, squared) in &results {
             for (i, (found, expected)) in squared.iter().zip(&expected).enumerate() {
@@ -151,7 +153,7 @@ proptest! {
         let reciprocal_sd = &scales[..if is_isotropic { 1 } else { d }];
         let scale = |j: usize| reciprocal_sd[if is_isotropic { 0 } else { j }];
         let results = on_each(&vec![f64::NAN; BLOCK_ROWS], |set, squared| {
-            set.dispatch(ScaledNorm { x: &x, mean: &mean, reciprocal_sd, squared });
+            set.dispatch(ScaledNorm { differences: Double { x: &x, shift: &mean }, reciprocal_sd, squared });
         });
         let features = features(&x);
         for i in 0..BLOCK_ROWS {
@@ -180,7 +182,7 @@ proptest! {
         let nan = |n: usize| vec![f64::NAN; n];
         let buffers = (0.0, nan(d * BLOCK_ROWS), nan(d * BLOCK_ROWS), nan(d), nan(packed_len(d)));
         let results = on_each(&buffers, |set, (n, z, scaled, sums, products)| {
-            *n = set.dispatch(DenseSums { x: &x, r: &r, shift: &shift, z, scaled, sums, products });
+            *n = set.dispatch(DenseSums { differences: Double { x: &x, shift: &shift }, r: &r, z, scaled, sums, products });
         });
         for (found, _, _, sums, products) in &results {
             prop_assert!((found - n).abs() <= LANES * EPS * n);
@@ -208,7 +210,7 @@ proptest! {
         let sizes = naive_sums(&absolute, &r);
         let buffers = (0.0, vec![f64::NAN; d], vec![f64::NAN; d]);
         let results = on_each(&buffers, |set, (n, sums, squares)| {
-            *n = set.dispatch(DiagonalSums { x: &x, r: &r, shift: &shift, sums, squares });
+            *n = set.dispatch(DiagonalSums { differences: Double { x: &x, shift: &shift }, r: &r, sums, squares });
         });
         for (found, sums, squares) in &results {
             prop_assert!((found - n).abs() <= LANES * EPS * n);

@@ -17,6 +17,7 @@ mod naive;
 mod oracle_exact;
 mod products;
 mod sampling;
+mod single;
 mod sum;
 mod views;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use gmm_core::block::{Block, Frame};
 use gmm_core::faer::Mat;
-use gmm_core::{GaussianMixture, Samples};
+use gmm_core::{GaussianMixture, Samples, SingleScratch};
 use gmm_testkit::oracle::{self, Case, Computed, exact};
 
 use crate::{matrix, mixture_of, rows};
@@ -133,4 +134,70 @@ fn every_case_passes() {
     // Seven outputs of each case; the two long ones have no tables, of which there are three.
     assert_eq!(n_scores, 76 * 7 - 2 * 3);
     assert!(n_exceptions <= 6);
+}
+
+/// What single precision costs: log-densities in the frame of the data, as fits compute them, by family of cases.
+#[test]
+fn single_precision_loses_what_its_docs_say() {
+    let Some(path) = oracle::shared_oracle("exact/public.json") else {
+        return;
+    };
+    let mut worst: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    let mut n_blocks = [0, 0];
+    for case in &exact(&path) {
+        let x = Inputs::new(case);
+        let x = x.samples(case);
+        let column = |j: usize| case.x.iter().map(move |row| row[j]);
+        let ranges: Vec<(f64, f64)> = (0..x.n_features())
+            .map(|j| {
+                (
+                    column(j).fold(f64::INFINITY, f64::min),
+                    column(j).fold(f64::NEG_INFINITY, f64::max),
+                )
+            })
+            .collect();
+        let model = mixture_of(&case.mixture());
+        let frame = Frame::of_ranges(&ranges);
+        let frame = if model.covariance_type().is_scale_free() {
+            frame
+        } else {
+            frame.with_one_unit()
+        };
+        let model = model.to_frame(&frame).unwrap();
+        let Some(single) = model.single() else {
+            n_blocks[1] += Block::count(x.n_samples());
+            continue;
+        };
+        let (mut block, mut scratch) = (Block::new(x.n_features()), SingleScratch::new(&model));
+        for index in 0..Block::count(x.n_samples()) {
+            block.fill(&x, index, &frame).unwrap();
+            if !single.responsibilities_of_block(&block, &mut scratch) {
+                n_blocks[1] += 1;
+                continue;
+            }
+            n_blocks[0] += 1;
+            for (i, row) in block.rows().enumerate() {
+                let expected = case.expected.log_density[row];
+                let error = (scratch.log_density[i] + frame.log_jacobian() - expected).abs();
+                let entry = worst.entry(case.family.clone()).or_default();
+                entry.0 = entry.0.max(error);
+                entry.1 = entry.1.max(error / (1.0 + expected.abs()));
+            }
+        }
+    }
+    for (family, (error, relative)) in &worst {
+        // A few roundings of u = 2^-24, magnified by the square root of the condition, as W is.
+        let condition: f64 = family
+            .strip_prefix("illcond")
+            .map_or(1.0, |c| c.parse().unwrap());
+        let bound = 8.0 / 16_777_216.0 * condition.sqrt();
+        assert!(*relative <= bound, "{family}: {relative:e}");
+        eprintln!("single precision, {family}: {error:.1e} nats, {relative:.1e} of 1 + |log p|");
+    }
+    eprintln!(
+        "single precision: {} blocks, {} out of range",
+        n_blocks[0], n_blocks[1]
+    );
+    assert_eq!(n_blocks[1], 0);
+    assert_eq!(worst.len(), 18);
 }

@@ -11,6 +11,7 @@ mod honesty;
 mod laws;
 mod oracle_exact;
 mod oracle_mclust;
+mod precision;
 mod repairs;
 mod settings;
 mod split;

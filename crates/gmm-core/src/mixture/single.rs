@@ -1,0 +1,166 @@
+//! The E-step and the moments of a block in single precision, added up in double precision.
+//!
+//! Differences x - μ are taken of numbers of 48 bits, so that neither an offset nor a small standard deviation costs digits; all that
+//! follows has the 24 bits of f32: log p is right to about 1e-7 of its size, times the square root of a covariance's condition, and the
+//! moments of a block to about 1e-6.
+
+use pulp::Arch;
+
+use super::GaussianMixture;
+use crate::block::{BLOCK_ROWS, Block};
+use crate::covariance::{Moments, SingleFactor};
+use crate::kernels::{DenseSums, DiagonalSums, Halves, Normalize, Single, halves, log_joint};
+
+/// Expert: a mixture ready to evaluate blocks in single precision.
+#[derive(Clone, Debug)]
+pub struct SingleMixture {
+    factors: Vec<SingleFactor>,
+    means: Vec<[Vec<f32>; 2]>,
+    constants: Vec<f32>,
+    log_offset: f64,
+}
+
+/// Expert: the working memory of one thread that evaluates a [`SingleMixture`] on blocks.
+#[derive(Clone, Debug)]
+pub struct SingleScratch {
+    /// n_components x [`BLOCK_ROWS`]: log-joint densities, then responsibilities.
+    pub joint: Vec<f32>,
+    /// log p(xᵢ).
+    pub log_density: Vec<f64>,
+    /// The block, high and low parts.
+    x: [Vec<f32>; 2],
+    shift: [Vec<f32>; 2],
+    centred: Vec<f32>,
+    scaled: Vec<f32>,
+}
+
+impl SingleScratch {
+    /// Working memory for a mixture.
+    pub fn new(model: &GaussianMixture) -> Self {
+        let d = model.n_features();
+        let lanes = || vec![0.0; d * BLOCK_ROWS];
+        Self {
+            joint: vec![0.0; model.n_components() * BLOCK_ROWS],
+            log_density: vec![0.0; BLOCK_ROWS],
+            x: [lanes(), lanes()],
+            shift: [vec![0.0; d], vec![0.0; d]],
+            centred: lanes(),
+            scaled: lanes(),
+        }
+    }
+}
+
+impl GaussianMixture {
+    /// Expert: the mixture in single precision; `None` where it is out of its range.
+    pub fn single(&self) -> Option<SingleMixture> {
+        let factors = self.factors.iter().map(|factor| factor.single());
+        let constants = self.terms.iter().map(|term| term.constant as f32);
+        let in_range = |mean: &f64| mean.abs() < 1e15;
+        self.terms
+            .iter()
+            .all(|term| term.mean.iter().all(in_range))
+            .then_some(SingleMixture {
+                factors: factors.collect::<Option<_>>()?,
+                means: self.terms.iter().map(|term| split(&term.mean)).collect(),
+                constants: constants.collect(),
+                log_offset: self.log_offset(),
+            })
+    }
+}
+
+impl SingleMixture {
+    /// Responsibilities (in `scratch.joint`) and log-densities of the rows of a block. Without an answer to give (`false`) where a row
+    /// is so far out that every squared distance overflows.
+    pub fn responsibilities_of_block(&self, block: &Block, scratch: &mut SingleScratch) -> bool {
+        let SingleScratch {
+            joint,
+            log_density,
+            x: [high, low],
+            centred,
+            ..
+        } = scratch;
+        split_into(block.values(), high, low);
+        let x = Halves { high, low };
+        for (k, joint) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
+            let factor = &self.factors[if self.factors.len() == 1 { 0 } else { k }];
+            let [high, low] = &self.means[k];
+            let shift = Halves { high, low };
+            factor.squared_norm(Single { x, shift }, centred, joint);
+            log_joint(joint, self.constants[k]);
+        }
+        !Arch::new().dispatch(Normalize {
+            joint,
+            offset: self.log_offset,
+            log_density,
+        })
+    }
+}
+
+impl Moments {
+    /// Expert: [`Moments::observe`] of the block that the scratch memory was last filled from, with the responsibilities of component
+    /// `k` in it times `weight`.
+    pub fn observe_single(
+        &mut self,
+        scratch: &mut SingleScratch,
+        k: usize,
+        weight: f64,
+        shift: &[f64],
+        part: &mut Self,
+    ) {
+        let SingleScratch {
+            joint,
+            x: [high, low],
+            shift: [shift_high, shift_low],
+            centred,
+            scaled,
+            ..
+        } = scratch;
+        let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+        self.observe_sums(shift, part, |part, shift| {
+            split_into(shift, shift_high, shift_low);
+            let differences = Single {
+                x: Halves { high, low },
+                shift: Halves {
+                    high: shift_high,
+                    low: shift_low,
+                },
+            };
+            let (sums, products) = (&mut part.mean, &mut part.scatter);
+            part.occupancy = if products.len() == shift.len() {
+                Arch::new().dispatch(DiagonalSums {
+                    differences,
+                    r,
+                    sums,
+                    squares: products,
+                })
+            } else {
+                Arch::new().dispatch(DenseSums {
+                    differences,
+                    r,
+                    z: centred,
+                    scaled,
+                    sums,
+                    products,
+                })
+            };
+            part.occupancy *= weight;
+            part.mean.iter_mut().for_each(|m| *m *= weight);
+            part.scatter.iter_mut().for_each(|s| *s *= weight);
+        });
+    }
+}
+
+fn split(values: &[f64]) -> [Vec<f32>; 2] {
+    let mut parts = [vec![0.0; values.len()], vec![0.0; values.len()]];
+    let [high, low] = &mut parts;
+    split_into(values, high, low);
+    parts
+}
+
+fn split_into(values: &[f64], high: &mut [f32], low: &mut [f32]) {
+    Arch::new().dispatch(|| {
+        for ((v, high), low) in values.iter().zip(high).zip(low) {
+            (*high, *low) = halves(*v);
+        }
+    });
+}

@@ -1,0 +1,238 @@
+//! The kernels and the E-step in single precision, against those in double precision, on every instruction set of this machine.
+//!
+//! With u = 2^-24, half the distance from 1 to the next f32: a difference x - μ of 48-bit numbers is off by 3 u of itself (two
+//! roundings, and the low parts) and by 2^-46 of x and μ, which is nothing here.
+
+use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::covariance::{Moments, Structure};
+use gmm_core::faer::Mat;
+use gmm_core::kernels::exp_nonpositive_single;
+use gmm_core::kernels::operations::{
+    DenseSums, DiagonalSums, Double, Halves, Normalize, ScaledNorm, Single,
+};
+use gmm_core::kernels::packed_len;
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples, Scratch, SingleScratch};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use pulp::Arch;
+
+use crate::kernels::{LANES, lanes, on_each};
+
+const U: f64 = 1.0 / 16_777_216.0;
+
+fn halves(values: &[f64]) -> [Vec<f32>; 2] {
+    let high: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+    let low = values.iter().zip(&high);
+    let low = low.map(|(v, h)| (v - f64::from(*h)) as f32).collect();
+    [high, low]
+}
+
+fn view(parts: &[Vec<f32>; 2]) -> Halves<'_> {
+    let [high, low] = parts;
+    Halves { high, low }
+}
+
+#[test]
+fn exponentials_have_the_digits_of_single_precision() {
+    for i in 0..870_000 {
+        let x = -(i as f32) * 1e-4;
+        let expected = f64::from(x).exp();
+        let found = f64::from(exp_nonpositive_single(x));
+        // The argument is right to the last bit; the reduction and eight roundings of the sum.
+        assert!(
+            (found - expected).abs() <= 4.0 * U * expected,
+            "{x}: {found} {expected}"
+        );
+    }
+    assert_eq!(exp_nonpositive_single(0.0).to_bits(), 1f32.to_bits());
+    for x in [-87.5, -1e30, f32::NEG_INFINITY] {
+        assert_eq!(exp_nonpositive_single(x).to_bits(), 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn sums_and_norms(
+        (x, shift) in (1usize..=12).prop_flat_map(|d| (lanes(d), vec(-10.0..10.0, d))),
+        r in vec(0.0f32..1.0, BLOCK_ROWS),
+        scale in 0.01f32..10.0,
+    ) {
+        let d = shift.len();
+        let wide: Vec<f64> = r.iter().map(|r| f64::from(*r)).collect();
+        let (parts, shift_parts) = (halves(&x), halves(&shift));
+        let single = Single { x: view(&parts), shift: view(&shift_parts) };
+        let double = Double { x: &x, shift: &shift };
+        let (mut sums, mut products) = (vec![0.0; d], vec![0.0; packed_len(d)]);
+        let [mut z, mut scaled] = [vec![0.0; d * BLOCK_ROWS], vec![0.0; d * BLOCK_ROWS]];
+        let n = Arch::new().dispatch(DenseSums {
+            differences: double, r: &wide, z: &mut z, scaled: &mut scaled, sums: &mut sums, products: &mut products,
+        });
+        // 256 products, each off by at most 3 u per difference and 2 u for themselves; the sums add a rounding each.
+        let bound = (LANES + 10.0) * U;
+        // |z| is below 20 and r below 1.
+        let dense = on_each(&(0.0, vec![0.0; d], vec![0.0; packed_len(d)]), |set, (n, sums, products)| {
+            let [mut z, mut scaled] = [vec![0f32; d * BLOCK_ROWS], vec![0f32; d * BLOCK_ROWS]];
+            *n = set.dispatch(DenseSums { differences: single, r: &r, z: &mut z, scaled: &mut scaled, sums, products });
+        });
+        for (found, found_sums, found_products) in &dense {
+            prop_assert!((found - n).abs() <= bound * n);
+            for j in 0..d {
+                prop_assert!((found_sums[j] - sums[j]).abs() <= bound * 20.0 * n, "{} {}", found_sums[j], sums[j]);
+            }
+            for (found, expected) in found_products.iter().zip(&products) {
+                prop_assert!((found - expected).abs() <= bound * 400.0 * n, "{found} {expected}");
+            }
+        }
+        let diagonal = on_each(&(0.0, vec![0.0; d], vec![0.0; d]), |set, (n, sums, squares)| {
+            *n = set.dispatch(DiagonalSums { differences: single, r: &r, sums, squares });
+        });
+        for (found, _, squares) in &diagonal {
+            prop_assert!((found - n).abs() <= bound * n);
+            for (j, found) in squares.iter().enumerate() {
+                let expected = products[j * (j + 1) / 2 + j];
+                // All terms are positive.
+                prop_assert!((found - expected).abs() <= bound * expected, "{found} {expected}");
+            }
+        }
+        let mut expected = vec![0.0; BLOCK_ROWS];
+        Arch::new().dispatch(ScaledNorm { differences: double, reciprocal_sd: &[f64::from(scale)], squared: &mut expected });
+        let norms = on_each(&vec![0f32; BLOCK_ROWS], |set, squared| {
+            set.dispatch(ScaledNorm { differences: single, reciprocal_sd: &[scale], squared });
+        });
+        for (found, expected) in norms.iter().flat_map(|norms| norms.iter().zip(&expected)) {
+            prop_assert!((f64::from(*found) - expected).abs() <= (d as f64 + 10.0) * U * expected);
+        }
+    }
+
+    #[test]
+    fn normalized(joint in vec(-80.0f32..0.0, 3 * BLOCK_ROWS)) {
+        let wide: Vec<f64> = joint.iter().map(|v| f64::from(*v)).collect();
+        let mut expected = (wide, vec![0.0; BLOCK_ROWS]);
+        Arch::new().dispatch(Normalize { joint: &mut expected.0, offset: 2.5, log_density: &mut expected.1 });
+        let found = on_each(&(joint, vec![0.0; BLOCK_ROWS]), |set, (joint, log_density)| {
+            set.dispatch(Normalize { joint, offset: 2.5, log_density });
+        });
+        for (joint, log_density) in &found {
+            for (found, expected) in joint.iter().zip(&expected.0) {
+                // The difference of the exponent from the largest is rounded at up to 80.
+                prop_assert!((f64::from(*found) - expected).abs() <= 100.0 * U, "{found} {expected}");
+            }
+            for (found, expected) in log_density.iter().zip(&expected.1) {
+                prop_assert!((found - expected).abs() <= 100.0 * U);
+            }
+        }
+    }
+}
+
+/// Three components with standard deviations down to 1e-3 at an offset of 1, and rows near them.
+fn mixture(form: CovarianceType, d: usize) -> (GaussianMixture, Mat<f64>) {
+    let noise = |i: usize| {
+        (((i + 1) as f64) * 12.9898)
+            .sin()
+            .mul_add(43_758.545, 0.5)
+            .rem_euclid(1.0)
+    };
+    let variances = [1.0, 1e-2, 1e-6];
+    let blocks = (0..form.n_blocks(3))
+        .map(|b| {
+            let v = variances[b % 3];
+            match form.structure() {
+                Structure::Dense => (0..d * d)
+                    .map(|e| if e / d == e % d { v } else { 0.3 * v })
+                    .collect(),
+                structure => vec![v; structure.block_len(d)],
+            }
+        })
+        .collect();
+    let covariances = Covariances::new(form, 3, d, blocks).unwrap();
+    let means = Mat::from_fn(3, d, |k, j| 1.0 + 0.1 * noise(7 * k + j));
+    let x = Mat::from_fn(200, d, |i, j| {
+        let sd = variances[i % 3].sqrt();
+        means[(i % 3, j)] + sd * 4.0 * (noise(i * d + j) - 0.5)
+    });
+    let model = GaussianMixture::new(vec![0.5, 0.3, 0.2], means, covariances).unwrap();
+    (model, x)
+}
+
+#[test]
+fn a_block_agrees_with_double_precision() {
+    for form in CovarianceType::ALL {
+        for d in [1, 2, 5, 8] {
+            let (model, x) = mixture(form, d);
+            let weights: Vec<f64> = (0..200).map(|i| [1.0, 2.0][i % 2]).collect();
+            let mut block = Block::new(d);
+            let samples = Samples::from(&x).with_weights(&weights);
+            block.fill(&samples, 0, &Frame::identity(d)).unwrap();
+            let single = model.single().unwrap();
+            let (mut narrow, mut wide) = (SingleScratch::new(&model), Scratch::new(&model));
+            assert!(single.responsibilities_of_block(&block, &mut narrow));
+            model.responsibilities_of_block(&block, &mut wide);
+            let squared = model.mahalanobis_squared(&x).unwrap();
+            for i in 0..200 {
+                // A distance of D whitened coordinates, of a matrix whose condition is below 10 (D + 2); the constant is below 100.
+                let largest = (0..3)
+                    .map(|k| squared[(i, k)].min(200.0))
+                    .fold(0.0, f64::max);
+                let bound =
+                    U * (10.0 * (d as f64 + 10.0) * (d as f64 + 2.0) * (1.0 + largest) + 200.0);
+                let (found, expected) = (narrow.log_density[i], wide.log_density[i]);
+                assert!(
+                    (found - expected).abs() <= bound,
+                    "{form} {d} {i}: {found} {expected}"
+                );
+                for k in 0..3 {
+                    let at = k * BLOCK_ROWS + i;
+                    let (found, expected) = (f64::from(narrow.joint[at]), wide.joint[at]);
+                    assert!(
+                        (found - expected).abs() <= bound,
+                        "{form} {d} {i}: {found} {expected}"
+                    );
+                }
+            }
+            // Moments, with responsibilities that are the same on both sides.
+            let r: Vec<f64> = narrow.joint[..BLOCK_ROWS]
+                .iter()
+                .map(|r| f64::from(*r))
+                .collect();
+            let zeros = || Moments::zeros(form.structure(), d);
+            let shift: Vec<f64> = (0..d).map(|j| model.means()[(0, j)]).collect();
+            let (mut found, mut expected, mut part) = (zeros(), zeros(), zeros());
+            found.observe_single(&mut narrow, 0, 2.0, &shift, &mut part);
+            let doubled: Vec<f64> = r.iter().map(|r| 2.0 * r).collect();
+            expected.observe(
+                &block,
+                &doubled,
+                &shift,
+                &mut part,
+                &mut wide.centred,
+                &mut wide.scaled,
+            );
+            let bound = 20.0 * (LANES + 10.0) * U;
+            assert!((found.occupancy - expected.occupancy).abs() <= bound * expected.occupancy);
+            let size = expected.scatter.iter().fold(0.0f64, |m, s| m.max(s.abs()));
+            for (found, expected) in found.scatter.iter().zip(&expected.scatter) {
+                assert!(
+                    (found - expected).abs() <= bound * size,
+                    "{form} {d}: {found} {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_out_of_range_has_no_answer() {
+    let (model, _) = mixture(CovarianceType::Full, 2);
+    let mut block = Block::new(2);
+    let x = Mat::from_fn(3, 2, |i, _| [0.0, 1e25, 1.0][i]);
+    block
+        .fill(&Samples::from(&x), 0, &Frame::identity(2))
+        .unwrap();
+    let single = model.single().unwrap();
+    assert!(!single.responsibilities_of_block(&block, &mut SingleScratch::new(&model)));
+    let tiny = Covariances::spherical(&[1e-40], 2).unwrap();
+    let model = GaussianMixture::new(vec![1.0], Mat::zeros(1, 2), tiny).unwrap();
+    assert!(model.single().is_none());
+}

@@ -1,0 +1,101 @@
+//! The pass in single precision: see [`Precision`](crate::Precision).
+
+use std::ops::Range;
+
+use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::covariance::Moments;
+use gmm_core::faer::Mat;
+use gmm_core::{GaussianMixture, Samples, Scratch, SingleMixture, SingleScratch};
+
+use crate::statistics::SufficientStatistics;
+use crate::{Error, tree};
+
+/// [`expectation`](crate::pass::expectation) in single precision, summed up in double precision; `None` where the mixture is out of the
+/// range of single precision.
+pub(crate) fn single_expectation(
+    model: &GaussianMixture,
+    x: &Samples<'_>,
+    frame: &Frame,
+    shifts: &Mat<f64>,
+) -> Result<Option<SufficientStatistics>, Error> {
+    let Some(single) = model.single() else {
+        return Ok(None);
+    };
+    let zeros = SufficientStatistics::about(model.covariance_type(), shifts.clone());
+    let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
+        let mut statistics = zeros.clone();
+        let mut leaf = Leaf::new(model, &single, &zeros);
+        let mut block = Block::new(model.n_features());
+        for index in blocks {
+            block.fill(x, index, frame)?;
+            block.hide_weightless();
+            leaf.add_block(&mut statistics, &block);
+        }
+        Ok(statistics)
+    };
+    tree::reduce(
+        0..Block::count(x.n_samples()),
+        &leaf,
+        &SufficientStatistics::add,
+    )
+    .map(Some)
+}
+
+/// The working memory of one task.
+struct Leaf<'a> {
+    model: &'a GaussianMixture,
+    single: &'a SingleMixture,
+    scratch: SingleScratch,
+    /// For blocks with rows that are too far out.
+    double: Option<Scratch>,
+    shifts: Vec<Vec<f64>>,
+    part: Moments,
+}
+
+impl<'a> Leaf<'a> {
+    fn new(
+        model: &'a GaussianMixture,
+        single: &'a SingleMixture,
+        zeros: &SufficientStatistics,
+    ) -> Self {
+        Self {
+            model,
+            single,
+            scratch: SingleScratch::new(model),
+            double: None,
+            shifts: zeros.shift_rows(),
+            part: Moments::zeros(zeros.form.structure(), zeros.n_features()),
+        }
+    }
+
+    fn add_block(&mut self, statistics: &mut SufficientStatistics, block: &Block) {
+        if !self
+            .single
+            .responsibilities_of_block(block, &mut self.scratch)
+        {
+            let model = self.model;
+            let double = self.double.get_or_insert_with(|| Scratch::new(model));
+            model.responsibilities_of_block(block, double);
+            statistics.add_log_density(block, &double.log_density);
+            statistics.add_block(block, &self.shifts, None, double, &mut self.part);
+            return;
+        }
+        statistics.add_log_density(block, &self.scratch.log_density);
+        statistics.count(block);
+        // Sample weights may be of any size, single precision isn't: they enter as parts of the largest in the block.
+        let heaviest = block.weights().iter().copied().fold(0.0, f64::max);
+        for k in 0..self.model.n_components() {
+            let r = &mut self.scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+            if block.is_weighted() && heaviest > 0.0 {
+                let weights = block.weights().iter();
+                r.iter_mut()
+                    .zip(weights)
+                    .for_each(|(r, w)| *r *= (w / heaviest) as f32);
+            }
+            if heaviest > 0.0 && r.iter().any(|r| *r > 0.0) {
+                let (moments, shift) = (&mut statistics.moments[k], &self.shifts[k]);
+                moments.observe_single(&mut self.scratch, k, heaviest, shift, &mut self.part);
+            }
+        }
+    }
+}
