@@ -32,7 +32,7 @@ pub mod operations {
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::product::Apply;
-    pub use super::real::{Differences, Double, Halves, Real, Single};
+    pub use super::real::{Differences, Double, Halves, Lanes, Real, Single};
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums};
     pub use super::whiten::{ScaledNorm, SquaredNorm};
 }

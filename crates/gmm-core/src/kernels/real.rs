@@ -152,18 +152,17 @@ real!(
     reduce_sum_f32s
 );
 
-#[doc(hidden)]
 /// The lanes of a block less a shift, feature by feature: all that the kernels see of the data, so that an offset costs no digits.
+#[doc(hidden)]
 pub trait Differences<T: Real>: Copy {
-    fn n_features(&self) -> usize;
+    fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<T, S>>;
+}
 
-    /// N vectors of a feature, from vector number `at` of the block on.
-    fn load<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        feature: usize,
-        at: usize,
-    ) -> [T::Vector<S>; N];
+/// One feature of [`Differences`].
+#[doc(hidden)]
+pub trait Lanes<T: Real, S: Simd>: Copy {
+    /// N vectors, from vector number `at` of the block on.
+    fn load<const N: usize>(self, simd: S, at: usize) -> [T::Vector<S>; N];
 }
 
 /// x - shift in double precision.
@@ -177,14 +176,16 @@ pub struct Double<'a> {
 
 impl Differences<f64> for Double<'_> {
     #[inline(always)]
-    fn n_features(&self) -> usize {
-        self.shift.len()
+    fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<f64, S>> {
+        let x = f64::vectors::<S>(self.x);
+        x.chunks_exact(f64::stride::<S>()).zip(self.shift)
     }
+}
 
+impl<S: Simd> Lanes<f64, S> for (&[S::f64s], &f64) {
     #[inline(always)]
-    fn load<S: Simd, const N: usize>(&self, simd: S, feature: usize, at: usize) -> [S::f64s; N] {
-        let x = &f64::vectors::<S>(self.x)[feature * f64::stride::<S>() + at..][..N];
-        let shift = simd.splat_f64s(self.shift[feature]);
+    fn load<const N: usize>(self, simd: S, at: usize) -> [S::f64s; N] {
+        let (x, shift) = (&self.0[at..at + N], simd.splat_f64s(*self.1));
         // Loops and no closures, which would be calls here.
         let mut z = [shift; N];
         for v in 0..N {
@@ -220,19 +221,24 @@ pub(crate) fn halves(value: f64) -> (f32, f32) {
 
 impl Differences<f32> for Single<'_> {
     #[inline(always)]
-    fn n_features(&self) -> usize {
-        self.shift.high.len()
+    fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<f32, S>> {
+        let stride = f32::stride::<S>();
+        let high = f32::vectors::<S>(self.x.high).chunks_exact(stride);
+        let low = f32::vectors::<S>(self.x.low).chunks_exact(stride);
+        high.zip(low)
+            .zip(self.shift.high.iter().zip(self.shift.low))
     }
+}
 
+/// High and low parts of the lanes, and of the shift.
+type Pairs<'a, V> = ((&'a [V], &'a [V]), (&'a f32, &'a f32));
+
+impl<S: Simd> Lanes<f32, S> for Pairs<'_, S::f32s> {
     #[inline(always)]
-    fn load<S: Simd, const N: usize>(&self, simd: S, feature: usize, at: usize) -> [S::f32s; N] {
-        let first = feature * f32::stride::<S>() + at;
-        let high = &f32::vectors::<S>(self.x.high)[first..][..N];
-        let low = &f32::vectors::<S>(self.x.low)[first..][..N];
-        let shift = [
-            simd.splat_f32s(self.shift.high[feature]),
-            simd.splat_f32s(self.shift.low[feature]),
-        ];
+    fn load<const N: usize>(self, simd: S, at: usize) -> [S::f32s; N] {
+        let ((high, low), shift) = self;
+        let (high, low) = (&high[at..at + N], &low[at..at + N]);
+        let shift = [simd.splat_f32s(*shift.0), simd.splat_f32s(*shift.1)];
         let mut z = [shift[0]; N];
         for v in 0..N {
             // Exact where x and shift are within a factor of 2 (Sterbenz 1974).

@@ -2,7 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::real::{Differences, Double, Real};
+use super::real::{Differences, Double, Lanes, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
@@ -59,20 +59,21 @@ impl<T: Real, D: Differences<T>> WithSimd for DenseSums<'_, T, D> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let stride = T::stride::<S>();
-        let d = self.differences.n_features();
+        let d = self.sums.len();
         let r = T::vectors::<S>(self.r);
         let z = T::vectors_mut::<S>(self.z);
         let scaled = T::vectors_mut::<S>(self.scaled);
         let features = z
             .chunks_exact_mut(stride)
             .zip(scaled.chunks_exact_mut(stride));
-        for (j, ((z, scaled), sum)) in features.zip(self.sums).enumerate() {
+        let differences = self.differences.features::<S>();
+        for (((z, scaled), sum), x) in features.zip(self.sums).zip(differences) {
             let mut acc = [T::splat(simd, T::default()); CHAINS];
             let lanes = z
                 .chunks_exact_mut(CHAINS)
                 .zip(scaled.chunks_exact_mut(CHAINS));
             for (at, ((z, scaled), r)) in lanes.zip(r.chunks_exact(CHAINS)).enumerate() {
-                let loaded = self.differences.load::<S, CHAINS>(simd, j, at * CHAINS);
+                let loaded = x.load::<CHAINS>(simd, at * CHAINS);
                 for v in 0..CHAINS {
                     z[v] = loaded[v];
                     scaled[v] = T::times(simd, loaded[v], r[v]);
@@ -289,11 +290,12 @@ impl<T: Real, D: Differences<T>> WithSimd for DiagonalSums<'_, T, D> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let r = T::vectors::<S>(self.r);
-        for (j, (sum, square)) in self.sums.iter_mut().zip(self.squares).enumerate() {
+        let outputs = self.sums.iter_mut().zip(self.squares);
+        for ((sum, square), x) in outputs.zip(self.differences.features::<S>()) {
             let mut first = [T::splat(simd, T::default()); CHAINS];
             let mut second = first;
             for (at, r) in r.chunks_exact(CHAINS).enumerate() {
-                let z = self.differences.load::<S, CHAINS>(simd, j, at * CHAINS);
+                let z = x.load::<CHAINS>(simd, at * CHAINS);
                 for v in 0..CHAINS {
                     let scaled = T::times(simd, z[v], r[v]);
                     first[v] = T::plus(simd, first[v], scaled);

@@ -2,7 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::real::{Differences, Double, Real};
+use super::real::{Differences, Double, Lanes, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Rows of the whitening matrix that are multiplied at a time: 4 rows x 4 vectors are 16 independent sums, enough to hide
@@ -140,8 +140,8 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
         let z = T::vectors_mut::<S>(self.centred);
         let squared = T::vectors_mut::<S>(self.squared);
         for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
-            for (j, z) in z.chunks_exact_mut(V).enumerate().take(d) {
-                z.copy_from_slice(&self.differences.load::<S, V>(simd, j, lane * V));
+            for (z, lanes) in z.chunks_exact_mut(V).zip(self.differences.features::<S>()) {
+                z.copy_from_slice(&lanes.load::<V>(simd, lane * V));
             }
             let mut sum = [T::splat(simd, T::default()); V];
             let mut packed = self.whitener.packed.as_slice();
@@ -263,9 +263,9 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
         for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
             let mut sums = [T::splat(simd, T::default()); V];
             let scales = self.reciprocal_sd.iter().cycle();
-            for (j, scale) in (0..self.differences.n_features()).zip(scales) {
+            for (lanes, scale) in self.differences.features::<S>().zip(scales) {
                 let scale = T::splat(simd, *scale);
-                let z = self.differences.load::<S, V>(simd, j, lane * V);
+                let z = lanes.load::<V>(simd, lane * V);
                 for v in 0..V {
                     let y = T::times(simd, z[v], scale);
                     sums[v] = T::mul_add(simd, y, y, sums[v]);
