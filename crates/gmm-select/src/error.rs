@@ -13,7 +13,9 @@ pub enum Error {
     )]
     NoCandidates,
     /// A name that is no criterion.
-    #[error("unknown criterion; known are bic, aic, aicc, icl-entropy and icl-classification")]
+    #[error(
+        "unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy and icl-classification"
+    )]
     UnknownCriterion,
 }
 

@@ -76,7 +76,7 @@ pub(crate) struct SelectArgs {
     /// Covariance forms to try: all, or a list of full, tied, diag, spherical (mclust: VVV, EEE, VVI, VII)
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = values::forms)]
     pub(crate) covariances: Forms,
-    /// What decides: bic, aic, aicc, icl-entropy or icl-classification
+    /// What decides: bic, aic, aicc, caic, sabic, icl-entropy or icl-classification
     #[arg(long, default_value = "bic")]
     pub(crate) criterion: Criterion,
     #[command(flatten)]

@@ -257,7 +257,7 @@ fn options_that_make_no_sense() {
     );
     begin(
         &["select", FAITHFUL, "--criterion", "bicc"],
-        "error: invalid value 'bicc' for '--criterion <CRITERION>': unknown criterion; known are bic, aic, aicc, icl-entropy \
+        "error: invalid value 'bicc' for '--criterion <CRITERION>': unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy \
          and icl-classification",
     );
     begin(

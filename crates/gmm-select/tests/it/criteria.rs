@@ -38,6 +38,8 @@ fn criteria_by_hand() {
         (Criterion::Bic, 200.0 + 10.0),
         (Criterion::Aic, 200.0 + 10.0),
         (Criterion::Aicc, 210.0 + 60.0 / (n - 6.0)),
+        (Criterion::Caic, 210.0 + 5.0),
+        (Criterion::Sabic, 200.0 + 5.0 * ((n + 2.0) / 24.0).ln()),
         (Criterion::IclEntropy, 210.0 + 6.0),
         (Criterion::IclClassification, 210.0 + 1.0),
     ];
@@ -77,7 +79,15 @@ fn names_of_criteria() {
     }
     assert_eq!(
         Criterion::ALL.map(Criterion::name),
-        ["bic", "aic", "aicc", "icl-entropy", "icl-classification"]
+        [
+            "bic",
+            "aic",
+            "aicc",
+            "caic",
+            "sabic",
+            "icl-entropy",
+            "icl-classification"
+        ]
     );
     assert_eq!(
         Criterion::ALL.map(|c| c.to_string()),
@@ -85,6 +95,8 @@ fn names_of_criteria() {
             "BIC",
             "AIC",
             "AICc",
+            "CAIC",
+            "SABIC",
             "ICL (entropy)",
             "ICL (classification)"
         ]
