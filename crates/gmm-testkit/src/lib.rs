@@ -21,7 +21,29 @@ pub mod naive;
 pub mod oracle;
 pub mod strategies;
 
+use std::fmt::Debug;
+
 use faer::{Mat, MatRef};
+
+/// What `run` yields with one thread, after a check that two and seven yield the same. Sums are split between threads from 4096 rows
+/// on only: a table should have several times as many.
+///
+/// # Panics
+/// If they don't.
+pub fn same_for_any_number_of_threads<T: Debug + PartialEq + Send>(
+    run: impl Fn() -> T + Sync,
+) -> T {
+    let with_threads = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads);
+        let pool = pool.build().expect("a pool of a few threads can be built");
+        pool.install(&run)
+    };
+    let one = with_threads(1);
+    for n_threads in [2, 7] {
+        assert_eq!(with_threads(n_threads), one, "with {n_threads} threads");
+    }
+    one
+}
 
 /// The rows of a matrix.
 pub fn rows(matrix: MatRef<'_, f64>) -> Vec<Vec<f64>> {

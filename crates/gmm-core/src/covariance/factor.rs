@@ -202,19 +202,11 @@ impl Factor {
     }
 
     /// W = L⁻¹ as a map of many rows, if the matrix is dense.
-    pub(crate) fn whitening_map(&self) -> Option<LinearMap> {
-        let Kind::Dense { whitener, .. } = &self.kind else {
-            return None;
-        };
-        let d = whitener.n_features();
-        let mut columns = Mat::zeros(d, d);
-        for j in 0..d {
-            let mut column = vec![0.0; d];
-            column[j] = 1.0;
-            whitener.apply(&mut column);
-            (0..d).for_each(|i| columns[(i, j)] = column[i]);
+    pub(crate) fn whitening_map(&self) -> Option<&LinearMap> {
+        match &self.kind {
+            Kind::Dense { whitener, .. } => Some(whitener.map()),
+            Kind::Axes { .. } => None,
         }
-        Some(LinearMap::lower(d, |i, j| columns[(i, j)]))
     }
 
     /// L⁻¹ z in place.

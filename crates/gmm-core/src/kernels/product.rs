@@ -1,17 +1,24 @@
 //! Products of a matrix with the lanes of a block: linear functions of the rows, many at a time.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
-use super::whiten::{ROWS, add_rectangle};
+use super::real::Real;
 use crate::block::BLOCK_ROWS;
 
-/// A matrix that multiplies rows, stored in the order in which the kernel reads it: groups of four of its rows, column by column.
-#[derive(Clone, Debug)]
-pub struct LinearMap {
+/// Rows of a matrix that are multiplied at a time: 4 rows x 4 vectors are 16 independent sums, enough to hide the latency of a fused
+/// multiply-add, and fit into the 32 registers of AVX-512.
+pub(super) const ROWS: usize = 4;
+
+/// A matrix that multiplies rows, stored in the order in which the kernels read it: groups of four of its rows, column by column. A
+/// group of a lower triangle ends with the column of its last row, zeros above the diagonal included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearMap<T = f64> {
     n_rows: usize,
     n_columns: usize,
     is_lower: bool,
-    packed: Vec<f64>,
+    packed: Vec<T>,
 }
 
 impl LinearMap {
@@ -20,9 +27,15 @@ impl LinearMap {
         Self::pack(n_rows, n_columns, false, entry)
     }
 
-    /// A lower-triangular matrix: half the work. Entries above the diagonal must be 0.
+    /// A lower-triangular matrix: half the work. Only entries up to the diagonal are asked for.
     pub fn lower(n: usize, entry: impl Fn(usize, usize) -> f64) -> Self {
-        Self::pack(n, n, true, entry)
+        Self::pack(n, n, true, |row, column| {
+            if column <= row {
+                entry(row, column)
+            } else {
+                0.0
+            }
+        })
     }
 
     fn pack(
@@ -48,9 +61,14 @@ impl LinearMap {
         map
     }
 
-    /// Columns that a group of rows up to `end` has.
-    fn columns_of(&self, end: usize) -> usize {
-        if self.is_lower { end } else { self.n_columns }
+    /// The matrix in single precision; its entries may be out of range.
+    pub(crate) fn single(&self) -> LinearMap<f32> {
+        LinearMap {
+            n_rows: self.n_rows,
+            n_columns: self.n_columns,
+            is_lower: self.is_lower,
+            packed: self.packed.iter().map(|c| *c as f32).collect(),
+        }
     }
 
     /// `out[r][i] = constants[r] + Σⱼ a[r][j] z[j][i]` over the lanes of a block: 2 n_rows n_columns flop per lane, half for a
@@ -70,6 +88,54 @@ impl LinearMap {
             z,
             out,
         });
+    }
+}
+
+impl<T> LinearMap<T> {
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    pub(super) fn packed(&self) -> &[T] {
+        &self.packed
+    }
+
+    /// Columns that a group of rows up to `end` has.
+    #[inline(always)]
+    fn columns_of(&self, end: usize) -> usize {
+        if self.is_lower { end } else { self.n_columns }
+    }
+
+    /// The groups of rows, each with its entries.
+    #[inline(always)]
+    pub(super) fn groups(&self) -> Groups<'_, T> {
+        Groups {
+            map: self,
+            first: 0,
+            rest: &self.packed,
+        }
+    }
+}
+
+/// See [`LinearMap::groups`].
+pub(super) struct Groups<'a, T> {
+    map: &'a LinearMap<T>,
+    first: usize,
+    rest: &'a [T],
+}
+
+impl<'a, T> Iterator for Groups<'a, T> {
+    type Item = (Range<usize>, &'a [T]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows = self.first..self.map.n_rows.min(self.first + ROWS);
+        if rows.is_empty() {
+            return None;
+        }
+        let (group, rest) = (self.rest).split_at(rows.len() * self.map.columns_of(rows.end));
+        (self.first, self.rest) = (rows.end, rest);
+        Some((rows, group))
     }
 }
 
@@ -102,14 +168,10 @@ impl Apply<'_> {
         let (z, _) = S::as_simd_f64s(self.z);
         let (out, _) = S::as_mut_simd_f64s(self.out);
         for lane in (0..stride).step_by(V) {
-            let mut packed = self.map.packed.as_slice();
-            for first in (0..self.map.n_rows).step_by(ROWS) {
-                let end = self.map.n_rows.min(first + ROWS);
-                let (group, rest) = packed.split_at((end - first) * self.map.columns_of(end));
-                packed = rest;
-                let (constants, z) = (&self.constants[first..end], &z[lane..]);
-                let out = &mut out[first * stride + lane..];
-                match end - first {
+            for (rows, group) in self.map.groups() {
+                let (constants, z) = (&self.constants[rows.clone()], &z[lane..]);
+                let out = &mut out[rows.start * stride + lane..];
+                match rows.len() {
                     1 => write_rows::<S, 1, V>(simd, group, constants, z, out),
                     2 => write_rows::<S, 2, V>(simd, group, constants, z, out),
                     3 => write_rows::<S, 3, V>(simd, group, constants, z, out),
@@ -133,5 +195,38 @@ fn write_rows<S: Simd, const R: usize, const V: usize>(
     add_rectangle::<f64, S, R, V>(simd, group, z, stride, &mut y);
     for (out, y) in out.chunks_mut(stride).zip(&y) {
         out[..V].copy_from_slice(y);
+    }
+}
+
+/// Adds the products of R rows of a matrix, stored column by column, with V vectors of each feature, which stand `stride` apart.
+#[inline(always)]
+pub(super) fn add_rectangle<T: Real, S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    columns: &[T],
+    z: &[T::Vector<S>],
+    stride: usize,
+    y: &mut [[T::Vector<S>; V]; R],
+) {
+    for (coefficients, z) in columns.chunks_exact(R).zip(z.chunks(stride)) {
+        add_column::<T, S, R, V, 0>(simd, coefficients, &z[..V], y);
+    }
+}
+
+/// Adds one column's contribution to the rows from number FIRST on.
+#[inline(always)]
+pub(super) fn add_column<T: Real, S: Simd, const R: usize, const V: usize, const FIRST: usize>(
+    simd: S,
+    coefficients: &[T],
+    z: &[T::Vector<S>],
+    y: &mut [[T::Vector<S>; V]; R],
+) {
+    // Bounds known at compile time keep the sums in registers.
+    let coefficients = &coefficients[..R];
+    let z = &z[..V];
+    for a in FIRST..R {
+        let c = T::splat(simd, coefficients[a]);
+        for v in 0..V {
+            y[a][v] = T::mul_add(simd, c, z[v], y[a][v]);
+        }
     }
 }

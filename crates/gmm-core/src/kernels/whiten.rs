@@ -2,56 +2,44 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::product::{LinearMap, ROWS, add_column, add_rectangle};
 use super::real::{Differences, Double, Lanes, Real};
 use crate::block::BLOCK_ROWS;
 
-/// Rows of the whitening matrix that are multiplied at a time: 4 rows x 4 vectors are 16 independent sums, enough to hide
-/// the latency of a fused multiply-add, and fit into the 32 registers of AVX-512.
-pub(super) const ROWS: usize = 4;
-
-/// A lower-triangular whitening matrix W (Σ⁻¹ = W'W), stored in the order in which the kernel reads it:
-/// groups of four rows, column by column, zeros above the diagonal included.
+/// A lower-triangular whitening matrix W: Σ⁻¹ = W'W.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Whitener<T = f64> {
-    n_features: usize,
-    packed: Vec<T>,
+    map: LinearMap<T>,
 }
 
 impl Whitener {
     /// Packs the lower triangle of a matrix given by its entries.
     pub fn new(n_features: usize, entry: impl Fn(usize, usize) -> f64) -> Self {
-        let mut packed = Vec::new();
-        for first in (0..n_features).step_by(ROWS) {
-            let rows = ROWS.min(n_features - first);
-            for column in 0..first + rows {
-                packed.extend((first..first + rows).map(|row| {
-                    if column <= row {
-                        entry(row, column)
-                    } else {
-                        0.0
-                    }
-                }));
-            }
+        Self {
+            map: LinearMap::lower(n_features, entry),
         }
-        Self { n_features, packed }
+    }
+
+    /// W as a map of many rows.
+    pub(crate) fn map(&self) -> &LinearMap {
+        &self.map
     }
 
     /// The largest entry in size.
     pub(crate) fn largest(&self) -> f64 {
-        self.packed.iter().fold(0.0, |m, c| m.max(c.abs()))
+        self.map.packed().iter().fold(0.0, |m, c| m.max(c.abs()))
     }
 
     /// The matrix in single precision; its entries may be out of range.
     pub(crate) fn single(&self) -> Whitener<f32> {
         Whitener {
-            n_features: self.n_features,
-            packed: self.packed.iter().map(|c| *c as f32).collect(),
+            map: self.map.single(),
         }
     }
 
     /// Number of features.
     pub fn n_features(&self) -> usize {
-        self.n_features
+        self.map.n_rows()
     }
 
     /// `squared[i] = ‖W (xᵢ - μ)‖²` over the lanes of a block.
@@ -62,9 +50,9 @@ impl Whitener {
     /// # Panics
     /// If a buffer has another size.
     pub fn squared_norm(&self, x: &[f64], mean: &[f64], centred: &mut [f64], squared: &mut [f64]) {
-        assert_eq!(x.len(), self.n_features * BLOCK_ROWS);
+        assert_eq!(x.len(), self.n_features() * BLOCK_ROWS);
         assert_eq!(centred.len(), x.len());
-        assert_eq!(mean.len(), self.n_features);
+        assert_eq!(mean.len(), self.n_features());
         assert_eq!(squared.len(), BLOCK_ROWS);
         Arch::new().dispatch(SquaredNorm {
             whitener: self,
@@ -78,13 +66,9 @@ impl Whitener {
     #[inline(always)]
     pub fn apply_transposed(&self, z: &[f64], out: &mut [f64]) {
         out.fill(0.0);
-        let mut packed = self.packed.as_slice();
-        for first in (0..self.n_features).step_by(ROWS) {
-            let rows = ROWS.min(self.n_features - first);
-            let (group, rest) = packed.split_at(rows * (first + rows));
-            packed = rest;
-            for (coefficients, sum) in group.chunks_exact(rows).zip(out.iter_mut()) {
-                for (c, z) in coefficients.iter().zip(&z[first..]) {
+        for (rows, group) in self.map.groups() {
+            for (coefficients, sum) in group.chunks_exact(rows.len()).zip(out.iter_mut()) {
+                for (c, z) in coefficients.iter().zip(&z[rows.start..]) {
                     *sum += c * z;
                 }
             }
@@ -94,10 +78,11 @@ impl Whitener {
     /// W z for one vector, in place: row i needs only the entries up to i, so it goes from the last row to the first.
     #[inline(always)]
     pub fn apply(&self, z: &mut [f64]) {
-        let mut end = self.packed.len();
-        for first in (0..self.n_features).step_by(ROWS).rev() {
-            let rows = ROWS.min(self.n_features - first);
-            let group = &self.packed[end - rows * (first + rows)..end];
+        let (d, packed) = (self.n_features(), self.map.packed());
+        let mut end = packed.len();
+        for first in (0..d).step_by(ROWS).rev() {
+            let rows = ROWS.min(d - first);
+            let group = &packed[end - rows * (first + rows)..end];
             end -= group.len();
             let mut y = [0.0; ROWS];
             for (coefficients, value) in group.chunks_exact(rows).zip(z.iter()) {
@@ -136,7 +121,6 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
     /// V vectors of rows at a time: their differences from the mean, D x V vectors side by side, stay in the first cache.
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
-        let d = self.whitener.n_features;
         let z = T::vectors_mut::<S>(self.centred);
         let squared = T::vectors_mut::<S>(self.squared);
         for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
@@ -144,16 +128,12 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
                 z.copy_from_slice(&lanes.load::<V>(simd, lane * V));
             }
             let mut sum = [T::splat(simd, T::default()); V];
-            let mut packed = self.whitener.packed.as_slice();
-            for first in (0..d).step_by(ROWS) {
-                let rows = ROWS.min(d - first);
-                let (group, rest) = packed.split_at(rows * (first + rows));
-                packed = rest;
-                match rows {
+            for (rows, group) in self.whitener.map.groups() {
+                match rows.len() {
                     1 => add_rows::<T, S, 1, V>(simd, group, z, &mut sum),
                     2 => add_rows::<T, S, 2, V>(simd, group, z, &mut sum),
                     3 => add_rows::<T, S, 3, V>(simd, group, z, &mut sum),
-                    _ => add_rows::<T, S, 4, V>(simd, group, z, &mut sum),
+                    _ => add_rows::<T, S, ROWS, V>(simd, group, z, &mut sum),
                 }
             }
             squared.copy_from_slice(&sum);
@@ -192,39 +172,6 @@ fn add_rows<T: Real, S: Simd, const R: usize, const V: usize>(
     for y in y {
         for (sum, y) in sum.iter_mut().zip(y) {
             *sum = T::mul_add(simd, y, y, *sum);
-        }
-    }
-}
-
-/// Adds the products of R rows of a matrix, stored column by column, with V vectors of each feature, which stand `stride` apart.
-#[inline(always)]
-pub(super) fn add_rectangle<T: Real, S: Simd, const R: usize, const V: usize>(
-    simd: S,
-    columns: &[T],
-    z: &[T::Vector<S>],
-    stride: usize,
-    y: &mut [[T::Vector<S>; V]; R],
-) {
-    for (coefficients, z) in columns.chunks_exact(R).zip(z.chunks(stride)) {
-        add_column::<T, S, R, V, 0>(simd, coefficients, &z[..V], y);
-    }
-}
-
-/// Adds one column's contribution to the rows from number FIRST on.
-#[inline(always)]
-fn add_column<T: Real, S: Simd, const R: usize, const V: usize, const FIRST: usize>(
-    simd: S,
-    coefficients: &[T],
-    z: &[T::Vector<S>],
-    y: &mut [[T::Vector<S>; V]; R],
-) {
-    // Bounds known at compile time keep the sums in registers.
-    let coefficients = &coefficients[..R];
-    let z = &z[..V];
-    for a in FIRST..R {
-        let c = T::splat(simd, coefficients[a]);
-        for v in 0..V {
-            y[a][v] = T::mul_add(simd, c, z[v], y[a][v]);
         }
     }
 }

@@ -32,7 +32,7 @@ impl GaussianMixture {
         if self.factors.len() > 1 {
             return None;
         }
-        let whitening = self.factor(0).whitening_map()?;
+        let whitening = self.factor(0).whitening_map()?.clone();
         let direction = |k: usize| {
             let mean = &self.terms[k].mean;
             let mut nu: Vec<f64> = mean.iter().zip(origin).map(|(m, o)| m - o).collect();

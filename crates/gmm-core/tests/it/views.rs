@@ -3,8 +3,8 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::faer::{Mat, MatRef};
 use gmm_core::{Error, GaussianMixture, Samples, Scratch};
-use gmm_testkit::data;
 use gmm_testkit::naive::{Form, Mixture};
+use gmm_testkit::{data, same_for_any_number_of_threads};
 use proptest::prelude::*;
 
 use crate::{bits, bits_of, mixture_of, mixture_with_rows};
@@ -105,21 +105,12 @@ fn the_number_of_threads_changes_no_bit() {
     let set = data::overlapping(3, 20 * BLOCK_ROWS + 7, 3, 4);
     for form in Form::ALL {
         let model = mixture_of(&truth(&set, form));
-        let run = |n_threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(n_threads)
-                .build()
-                .unwrap();
-            pool.install(|| {
-                (
-                    everything(&model, &set.x),
-                    model.log_likelihood(&set.x).unwrap().to_bits(),
-                )
-            })
-        };
-        let expected = run(1);
-        assert_eq!(run(2), expected, "{form}");
-        assert_eq!(run(7), expected, "{form}");
+        same_for_any_number_of_threads(|| {
+            (
+                everything(&model, &set.x),
+                model.log_likelihood(&set.x).unwrap().to_bits(),
+            )
+        });
     }
 }
 
@@ -138,17 +129,11 @@ fn the_first_bad_cell_is_named_for_any_number_of_threads() {
         column: 0,
         value: f64::INFINITY,
     };
-    for n_threads in [1, 2, 7] {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(n_threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            assert_eq!(model.log_density(&x), Err(expected.clone()));
-            assert_eq!(model.predict(&x), Err(expected.clone()));
-            assert_eq!(model.responsibilities(&x), Err(expected.clone()));
-        });
-    }
+    same_for_any_number_of_threads(|| {
+        assert_eq!(model.log_density(&x), Err(expected.clone()));
+        assert_eq!(model.predict(&x), Err(expected.clone()));
+        assert_eq!(model.responsibilities(&x), Err(expected.clone()));
+    });
 }
 
 #[test]

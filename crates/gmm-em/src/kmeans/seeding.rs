@@ -12,6 +12,9 @@ use crate::{Error, tree};
 
 /// Blocks that seeds are drawn from; of a larger table every second, third, ... block. 32 MiB of distances.
 const MAX_BLOCKS: usize = 1 << 14;
+/// Farther than any row is in standard deviations; finite, so that a row of weight 0 weighs 0, and sums stay finite where weights of
+/// all sizes make a standard deviation next to nothing.
+const FAR: f64 = 1e100;
 
 impl KMeans<'_> {
     /// Seeds: each next centre is the best of 2 + ln K rows, drawn with probability proportional to weight times squared distance to
@@ -20,6 +23,16 @@ impl KMeans<'_> {
     /// Returns fewer centres where there are fewer distinct rows.
     pub(crate) fn seed(&self, n_clusters: usize, rng: &mut impl Rng) -> Result<Centres, Error> {
         let stride = Block::count(self.x.n_samples()).div_ceil(MAX_BLOCKS);
+        self.seed_from(stride, n_clusters, rng)
+    }
+
+    /// Seeds from every block, or every second, third, ... one.
+    fn seed_from(
+        &self,
+        stride: usize,
+        n_clusters: usize,
+        rng: &mut impl Rng,
+    ) -> Result<Centres, Error> {
         let centres = Potential::new(self, stride).seed(n_clusters, rng)?;
         if centres.len() < n_clusters && stride > 1 {
             // The rows in between may differ more.
@@ -45,7 +58,7 @@ impl<'a> Potential<'a> {
         Self {
             kmeans,
             stride,
-            squared: vec![f64::INFINITY; n_blocks * BLOCK_ROWS],
+            squared: vec![FAR; n_blocks * BLOCK_ROWS],
             sums: vec![0.0; n_blocks],
         }
     }
@@ -55,7 +68,7 @@ impl<'a> Potential<'a> {
         // Before the first centre every row is at the same distance.
         self.lower(|_, squared| squared.fill(1.0))?;
         let mut centres = vec![self.draw(rng)];
-        self.squared.fill(f64::INFINITY);
+        self.squared.fill(FAR);
         self.lower_to(&centres[0])?;
         while centres.len() < n_clusters && self.total() > 0.0 {
             let candidates: Vec<Vec<f64>> = (0..n_trials).map(|_| self.draw(rng)).collect();
@@ -161,4 +174,51 @@ fn cost(weights: &[f64], a: &[f64], b: &[f64]) -> f64 {
         }
     }
     lanes.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use gmm_core::Samples;
+    use gmm_core::block::Frame;
+    use gmm_core::faer::Mat;
+    use rand::SeedableRng;
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    use super::*;
+
+    fn seeds(x: &Mat<f64>, weights: Option<&[f64]>, stride: usize, n: usize) -> Vec<f64> {
+        let samples = Samples::from(x);
+        let kmeans = KMeans {
+            x: weights.map_or(samples, |w| samples.with_weights(w)),
+            frame: &Frame::identity(1),
+            reciprocal_sd: vec![1.0],
+        };
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let centres = kmeans.seed_from(stride, n, &mut rng).unwrap();
+        let mut centres = centres.concat();
+        centres.sort_by(f64::total_cmp);
+        centres
+    }
+
+    #[test]
+    fn seeds_of_a_large_table_come_from_a_part_of_its_blocks() {
+        // Values 0 and 1 in the even blocks, 2 and 3 in the odd ones; the last block is short.
+        let x = Mat::from_fn(5 * BLOCK_ROWS + 7, 1, |i, _| {
+            (2 * (i / BLOCK_ROWS % 2) + i % 2) as f64
+        });
+        assert_eq!(seeds(&x, None, 2, 2), [0.0, 1.0]);
+        // More than the part has.
+        assert_eq!(seeds(&x, None, 2, 4), [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(seeds(&x, None, 1, 9), [0.0, 1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn rows_of_weight_0_are_no_seeds() {
+        let x = Mat::from_fn(600, 1, |i, _| (i % 3) as f64);
+        let weights: Vec<f64> = (0..600).map(|i| [1.0, 0.0, 1e-200][i % 3]).collect();
+        assert_eq!(seeds(&x, Some(&weights), 1, 3), [0.0, 2.0]);
+        let odd: Vec<f64> = (0..600).map(|i| f64::from(u8::from(i >= 256))).collect();
+        // All that count lie in the block that is not looked at.
+        assert_eq!(seeds(&x, Some(&odd[..]), 3, 3), [0.0, 1.0, 2.0]);
+    }
 }

@@ -19,8 +19,9 @@ mod statistics;
 mod tied;
 
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, Covariances, GaussianMixture};
-use gmm_em::{Em, Regularization, Rescue, Stopping};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
+use gmm_em::{Em, Regularization, Rescue, Start, Stopping};
+use gmm_testkit::data;
 use gmm_testkit::naive::{Form, Mixture};
 
 /// The form as the test kit names it.
@@ -47,4 +48,35 @@ fn tight(n_components: usize, form: CovarianceType) -> Em {
         .rescue(Rescue::Fail)
         .stopping(Stopping::RemainingGain(1e-10))
         .max_iterations(50_000)
+}
+
+/// Rows of separated groups, `shape` being their number, features and groups, whose centres are moved from the origin by a factor and
+/// which `change` may change further; weights, 0 for a row out of all proportion; and a mixture near the one that they were drawn from.
+fn groups(
+    seed: u64,
+    [n, d, k]: [usize; 3],
+    factor: f64,
+    form: CovarianceType,
+    change: impl FnOnce(&mut Mat<f64>),
+) -> (Mat<f64>, Vec<f64>, GaussianMixture) {
+    let drawn = data::separated(seed, n, d, k);
+    let centre = |label: usize, j: usize| drawn.truth.as_ref().unwrap().means[label][j];
+    let mut x = Mat::from_fn(n, d, |i, j| {
+        drawn.x[(i, j)] + (factor - 1.0) * centre(drawn.labels[i], j)
+    });
+    change(&mut x);
+    (0..d).for_each(|j| x[(18, j)] = -1e200);
+    let weights: Vec<f64> = (0..n)
+        .map(|i| if i == 18 { 0.0 } else { [1.0, 0.5, 2.0][i % 3] })
+        .collect();
+    let start = Em::new(k)
+        .covariance(form)
+        .max_iterations(1)
+        .fit_from(
+            Samples::from(&x).with_weights(&weights),
+            Start::Labels(&drawn.labels),
+        )
+        .unwrap()
+        .into_model();
+    (x, weights, start)
 }

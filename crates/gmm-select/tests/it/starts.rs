@@ -9,7 +9,7 @@ use gmm_em::{
     ConjugatePrior, Em, Initialization, Regularization, Report, Rescue, Stop, derived_seed,
 };
 use gmm_select::{Error, MultiStart};
-use gmm_testkit::data;
+use gmm_testkit::{data, same_for_any_number_of_threads};
 
 /// A table with several optima: seven components for four overlapping groups.
 fn rugged() -> (Mat<f64>, Em) {
@@ -171,16 +171,7 @@ fn under_a_prior_the_best_start_is_that_of_the_highest_posterior() {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let (x, em) = rugged();
-    let run = |n_threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(n_threads)
-            .build()
-            .unwrap();
-        pool.install(|| MultiStart::new(em.clone(), 7).run(&x).unwrap())
-    };
-    let expected = run(1);
-    assert_eq!(run(2), expected);
-    assert_eq!(run(7), expected);
+    same_for_any_number_of_threads(|| MultiStart::new(em.clone(), 7).run(&x).unwrap());
 }
 
 #[test]
