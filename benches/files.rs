@@ -7,8 +7,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use gmm_core::covariance::Structure;
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::{CovarianceType, Covariances, GaussianMixture};
+use gmm_core::{Covariances, GaussianMixture};
 use gmm_io::table::{TableError, save_npy};
 
 use crate::Workload;
@@ -75,10 +76,10 @@ pub fn read_mixture(
         0.5 * (at(i, j) + at(j, i))
     };
     let blocks = (0..workload.form.n_blocks(k))
-        .map(|block| match workload.form {
-            CovarianceType::Diag => (0..d).map(|j| entry(block, j, j)).collect(),
-            CovarianceType::Spherical => vec![entry(block, 0, 0)],
-            _ => (0..d * d).map(|e| entry(block, e / d, e % d)).collect(),
+        .map(|block| match workload.form.structure() {
+            Structure::Diagonal => (0..d).map(|j| entry(block, j, j)).collect(),
+            Structure::Isotropic => vec![entry(block, 0, 0)],
+            Structure::Dense => (0..d * d).map(|e| entry(block, e / d, e % d)).collect(),
         })
         .collect();
     Ok(GaussianMixture::new(
@@ -90,6 +91,8 @@ pub fn read_mixture(
 
 #[cfg(test)]
 mod tests {
+    use gmm_core::CovarianceType;
+
     use super::*;
 
     #[test]

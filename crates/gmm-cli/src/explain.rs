@@ -5,6 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use gmm_core::CovarianceType;
+use gmm_core::covariance::Structure;
 use gmm_io::ModelError;
 use gmm_io::table::TableError;
 
@@ -146,7 +147,7 @@ pub(crate) fn constant(feature: usize, value: f64, data: &Data) -> String {
 ///
 /// A search would have that form fail for every number of components; what helps is to leave out the column.
 pub(crate) fn constant_feature(data: &Data, forms: &[CovarianceType]) -> Option<String> {
-    if !forms.iter().any(|form| form.is_scale_free()) {
+    if (forms.iter()).all(|form| form.structure() == Structure::Isotropic) {
         return None;
     }
     let used = |row: &usize| data.weights.as_ref().is_none_or(|w| w[*row] > 0.0);

@@ -197,7 +197,7 @@ pub enum Error {
     },
     /// A name that is no covariance form.
     #[error(
-        "unknown covariance form; known are full (VVV), tied (EEE), diag (VVI) and spherical (VII)"
+        "unknown covariance form; known are full, tied, diag, spherical, and mclust's names from EII to VVV"
     )]
     UnknownForm,
     /// A caller's buffer has the wrong shape.

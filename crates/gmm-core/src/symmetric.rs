@@ -45,6 +45,16 @@ impl Eigen {
         let values = (0..d).map(|i| values[i]).collect();
         Some(Self { values, vectors })
     }
+
+    /// The same for a square matrix; where the iteration does not converge, the diagonal along the coordinates, which is as positive as
+    /// the matrix.
+    pub(crate) fn or_diagonal(matrix: MatRef<'_, f64>) -> Self {
+        let d = matrix.nrows();
+        Self::new(matrix).unwrap_or_else(|| Self {
+            values: (0..d).map(|i| matrix[(i, i)]).collect(),
+            vectors: Mat::identity(d, d),
+        })
+    }
 }
 
 /// log|A| of a symmetric positive definite matrix; `None` where it is not positive definite in double precision.

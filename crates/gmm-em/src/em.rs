@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use gmm_core::covariance::Structure;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
 
 use crate::acceleration::Accelerator;
@@ -247,8 +248,8 @@ impl Em {
             let is_constant = |v: &f64| *v <= POINT_MASS * POINT_MASS;
             let constant = variances.iter().position(is_constant);
             let all_constant = variances.iter().all(is_constant);
-            if let Some(feature) =
-                constant.filter(|_| self.covariance.is_scale_free() || all_constant)
+            if let Some(feature) = constant
+                .filter(|_| self.covariance.structure() != Structure::Isotropic || all_constant)
             {
                 let counted = |row: &usize| x.weights().is_none_or(|w| w[*row] > 0.0);
                 let row = (0..x.n_samples()).find(counted).unwrap_or(0);
@@ -308,7 +309,7 @@ impl Em {
                 rescuer.start_from(&model);
                 (model, 0)
             }
-            Begin::Statistics(statistics) => (rescuer.maximize(statistics, 1)?, 1),
+            Begin::Statistics(statistics) => (rescuer.maximize(statistics, None, 1)?, 1),
         };
         let mut expected = Expectation::new(&model, x, summary, self.precision)?;
         let stop = loop {
@@ -338,7 +339,7 @@ impl Em {
             if history.hardly_moves(&self.stopping) {
                 accelerator.pause();
             }
-            let next = rescuer.maximize(statistics, iteration + 1)?;
+            let next = rescuer.maximize(statistics, Some(&model), iteration + 1)?;
             if next == model && !expected.refine() {
                 break Stop::Converged;
             }

@@ -120,12 +120,14 @@ impl Regularization {
                     .map(|j| r * 2f64.powi(-exponent(j)).powi(2))
                     .collect(),
             ),
-            Self::Prior(p) => Regularizer::Prior(Prior {
-                shrinkage: p.shrinkage,
-                mean: scale.mean.clone(),
-                degrees_of_freedom: d as f64 + p.extra_degrees_of_freedom,
-                scale: prior_scale(p, scale, form.structure(), n_components, &exponent),
-            }),
+            Self::Prior(p) => Regularizer::Prior(Prior::conjugate(
+                form,
+                n_components,
+                p.shrinkage,
+                scale.mean.clone(),
+                d as f64 + p.extra_degrees_of_freedom,
+                prior_scale(p, scale, form.structure(), n_components, &exponent),
+            )),
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Sufficient statistics of the E-step: what threads, machines and files exchange.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::{self, Maximized, Moments, Regularizer};
+use gmm_core::covariance::{self, Maximized, Moments, Regularizer, Structure};
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Samples, Scratch};
+use gmm_core::{CompensatedSum, CovarianceType, Covariances, GaussianMixture, Samples, Scratch};
 
 use crate::pass::{assignment, expectation, row_by_row};
 use crate::regularization::Scale;
@@ -173,10 +173,32 @@ impl SufficientStatistics {
     ///
     /// The data's own scale, which relative regularization needs, is taken from the statistics.
     ///
+    /// Forms whose M-step is a search (VEI, VEE, VEV, EVE, VVE) begin it at a guess from the statistics, so that it may end in another
+    /// local maximum than the mixture before: [`maximize_from`](Self::maximize_from) keeps the likelihood from falling.
+    ///
     /// # Errors
     /// Those of [`estimate`](Self::estimate), and [`gmm_core::Error::NotPositiveDefinite`] for a collapsed component.
     pub fn maximize(&self, regularization: Regularization) -> Result<GaussianMixture, Error> {
         Ok(self.mixture(self.estimate(regularization)?)?)
+    }
+
+    /// The M-step, whose searches begin at the covariances of `previous`, the mixture that the statistics were gathered with.
+    ///
+    /// # Errors
+    /// Those of [`maximize`](Self::maximize), and [`Error::StatisticsShape`] if the mixture has another shape.
+    pub fn maximize_from(
+        &self,
+        previous: &GaussianMixture,
+        regularization: Regularization,
+    ) -> Result<GaussianMixture, Error> {
+        self.check_shape(
+            previous.covariance_type(),
+            previous.n_components(),
+            previous.n_features(),
+        )?;
+        let regularizer = self.regularizer(regularization)?;
+        let maximized = self.maximize_with(&regularizer, Some(previous.covariances()))?;
+        Ok(self.mixture(maximized)?)
     }
 
     /// Means and covariances of the M-step as they are: also singular ones, which make no mixture.
@@ -185,6 +207,10 @@ impl SufficientStatistics {
     /// [`Error::Setting`] for bad settings, [`Error::Empty`] for a component without rows, and with a floor
     /// [`Error::ConstantFeature`] for a feature without variance.
     pub fn estimate(&self, regularization: Regularization) -> Result<Maximized, Error> {
+        self.maximize_with(&self.regularizer(regularization)?, None)
+    }
+
+    fn regularizer(&self, regularization: Regularization) -> Result<Regularizer, Error> {
         regularization.check()?;
         let scale = Scale::of_statistics(self);
         if matches!(regularization, Regularization::Floor(_)) {
@@ -192,18 +218,22 @@ impl SufficientStatistics {
             let is_constant = |v: &f64| *v <= 0.0 || v.is_nan();
             let constant = scale.variances.iter().position(is_constant);
             if let Some(feature) = constant
-                && (self.form.is_scale_free() || scale.variances.iter().all(is_constant))
+                && (self.form.structure() != Structure::Isotropic
+                    || scale.variances.iter().all(is_constant))
             {
                 let value = scale.mean[feature];
                 return Err(Error::ConstantFeature { feature, value });
             }
         }
-        let regularizer = regularization.resolve(&scale, self.form, self.n_components(), None)?;
-        self.maximize_with(&regularizer)
+        regularization.resolve(&scale, self.form, self.n_components(), None)
     }
 
     /// Means and covariances of the M-step; the caller builds the mixture with [`SufficientStatistics::mixture`].
-    pub(crate) fn maximize_with(&self, regularizer: &Regularizer) -> Result<Maximized, Error> {
+    pub(crate) fn maximize_with(
+        &self,
+        regularizer: &Regularizer,
+        previous: Option<&Covariances>,
+    ) -> Result<Maximized, Error> {
         let empty = self
             .moments
             .iter()
@@ -221,6 +251,7 @@ impl SufficientStatistics {
             &self.shifts,
             &self.moments,
             regularizer,
+            previous,
         )?)
     }
 

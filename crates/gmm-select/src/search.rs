@@ -58,14 +58,15 @@ pub enum SearchProgress<'a> {
 }
 
 impl Search {
-    /// A search over numbers of components (repetitions count once), with all covariance forms, 8 starts and BIC.
+    /// A search over numbers of components (repetitions count once), with the four basic covariance forms
+    /// ([`CovarianceType::BASIC`]), 8 starts and BIC.
     pub fn over(components: impl IntoIterator<Item = usize>) -> Self {
         let mut components: Vec<usize> = components.into_iter().collect();
         components.sort_unstable();
         components.dedup();
         Self {
             components,
-            covariances: CovarianceType::ALL.to_vec(),
+            covariances: CovarianceType::BASIC.to_vec(),
             n_starts: 8,
             criterion: Criterion::default(),
             em: Em::new(1),

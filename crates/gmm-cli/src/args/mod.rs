@@ -73,8 +73,8 @@ pub(crate) struct SelectArgs {
     /// Numbers of components to try: 5, 1-9 (or 1..9, both ends included), 2,3,5
     #[arg(short = 'k', long, value_name = "LIST", default_value = "1-9", value_parser = values::component_counts)]
     pub(crate) components: ComponentCounts,
-    /// Covariance forms to try: all, or a list of full, tied, diag, spherical (mclust: VVV, EEE, VVI, VII)
-    #[arg(long, value_name = "LIST", default_value = "all", value_parser = values::forms)]
+    /// Covariance forms to try: basic (full, tied, diag, spherical), all (mclust's fourteen, from VVV to EII), or a list of names
+    #[arg(long, visible_alias = "forms", value_name = "LIST", default_value = "basic", value_parser = values::forms)]
     pub(crate) covariances: Forms,
     /// What decides: bic, aic, aicc, caic, sabic, icl-entropy or icl-classification
     #[arg(long, default_value = "bic")]
@@ -98,7 +98,8 @@ pub(crate) struct FitArgs {
     /// Number of components
     #[arg(short = 'k', long, value_name = "K", value_parser = values::count)]
     pub(crate) components: usize,
-    /// Covariance form: full, tied, diag or spherical (mclust: VVV, EEE, VVI, VII)
+    /// Covariance form: full, tied, diag, spherical, or mclust's letters (EII to VVV) for volume, shape and orientation: E shared,
+    /// V each its own, I spheres or axes of the coordinates
     #[arg(long, value_name = "FORM", default_value = "full")]
     pub(crate) covariance: CovarianceType,
     #[command(flatten)]

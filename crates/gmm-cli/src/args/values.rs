@@ -81,6 +81,9 @@ pub(super) fn forms(text: &str) -> Result<Forms, String> {
     if text.eq_ignore_ascii_case("all") {
         return Ok(Forms(CovarianceType::ALL.to_vec()));
     }
+    if text.eq_ignore_ascii_case("basic") {
+        return Ok(Forms(CovarianceType::BASIC.to_vec()));
+    }
     let forms: Result<_, _> = text.split(',').map(|name| name.trim().parse()).collect();
     forms
         .map(Forms)
@@ -326,7 +329,8 @@ mod tests {
     fn forms_have_the_names_of_both_schools() {
         use CovarianceType::{Full, Tied};
         assert_eq!(forms("full, EEE"), Ok(Forms(vec![Full, Tied])));
-        assert_eq!(forms("all").map(|f| f.0.len()), Ok(4));
+        assert_eq!(forms("all").map(|f| f.0.len()), Ok(14));
+        assert_eq!(forms("basic").map(|f| f.0.len()), Ok(4));
         assert!(forms("").is_err());
     }
 }

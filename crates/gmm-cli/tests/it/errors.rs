@@ -235,9 +235,9 @@ fn options_that_make_no_sense() {
         "error: invalid value 'NaN' for '--tolerance <NUMBER>': expected a finite number, at least 0",
     );
     begin(
-        &["fit", FAITHFUL, "-k", "2", "--covariance", "VVE"],
-        "error: invalid value 'VVE' for '--covariance <FORM>': unknown covariance form; known are full (VVV), tied (EEE), \
-         diag (VVI) and spherical (VII)",
+        &["fit", FAITHFUL, "-k", "2", "--covariance", "VIE"],
+        "error: invalid value 'VIE' for '--covariance <FORM>': unknown covariance form; known are full, tied, diag, spherical, \
+         and mclust's names from EII to VVV",
     );
     begin(
         &["fit", FAITHFUL, "-k", "2", "--threads", "1000000000"],

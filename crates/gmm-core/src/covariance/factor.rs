@@ -3,8 +3,7 @@
 use faer::Mat;
 use pulp::Arch;
 
-use super::full::symmetric;
-use super::{Covariances, Structure};
+use super::{Covariances, Structure, symmetric};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;

@@ -7,12 +7,17 @@ use crate::Error;
 
 /// The covariance matrices of a mixture: a form and the numbers it needs, in blocks.
 ///
-/// | form | blocks | numbers per block |
+/// | forms | blocks | numbers per block |
 /// |---|---|---|
-/// | full | K | D², row by row |
-/// | tied | 1 | D², row by row |
-/// | diag | K | D variances |
-/// | spherical | K | 1 variance |
+/// | EEE (tied) | 1 | D², row by row |
+/// | VVV (full), EVV, VEV, EEV, VVE, EVE, VEE | K | D², row by row |
+/// | EEI | 1 | D variances |
+/// | VVI (diag), EVI, VEI | K | D variances |
+/// | EII | 1 | 1 variance |
+/// | VII (spherical) | K | 1 variance |
+///
+/// That the matrices of several components share what their form says is for those to see to who make them: an M-step does so to rounding,
+/// and densities need it not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Covariances {
     form: CovarianceType,
@@ -178,7 +183,7 @@ impl Covariances {
 
     /// The covariances of some of the components, in the given order.
     pub(crate) fn select(&self, components: &[usize]) -> Self {
-        let blocks = if self.form.form().shared() {
+        let blocks = if self.form.is_shared() {
             self.blocks.clone()
         } else {
             components.iter().map(|&k| self.blocks[k].clone()).collect()

@@ -10,6 +10,9 @@ use crate::{CovarianceType, Covariances, Error};
 impl GaussianMixture {
     /// The mixture of some of the features, in the given order: rows and columns of the means and covariances.
     ///
+    /// Parts of proportional matrices are proportional (EEE, VEE, EEI, VEI) and circles stay circles; of the other forms the marginal is
+    /// diagonal or full, since equal volumes and common axes are those of all features together.
+    ///
     /// # Errors
     /// [`Error::FeatureIndex`] if the list is empty, repeats a feature or names one that is not there;
     /// [`Error::NotPositiveDefinite`] if rounding leaves a part of a nearly singular matrix without variance.
@@ -27,12 +30,8 @@ impl GaussianMixture {
                 Structure::Isotropic => block.clone(),
             }
         });
-        let covariances = Covariances::new(
-            self.covariance_type(),
-            self.n_components(),
-            m,
-            blocks.collect(),
-        )?;
+        let form = self.covariance_type().of_part();
+        let covariances = Covariances::new(form, self.n_components(), m, blocks.collect())?;
         let means = Mat::from_fn(self.n_components(), m, |k, j| self.means[(k, features[j])]);
         Self::new(self.weights.clone(), means, covariances)
     }
@@ -103,12 +102,8 @@ impl GaussianMixture {
                 );
             }
         }
-        let covariances = Covariances::new(
-            self.covariance_type(),
-            self.n_components(),
-            rest.len(),
-            blocks,
-        )?;
+        let form = self.covariance_type().of_part();
+        let covariances = Covariances::new(form, self.n_components(), rest.len(), blocks)?;
         Self::new(weights, means, covariances)
     }
 

@@ -3,13 +3,14 @@
 use faer::Mat;
 
 use super::GaussianMixture;
+use crate::covariance::project;
 use crate::{Covariances, Error};
 
 impl GaussianMixture {
     /// Expert: the mixture at `self + step (to - self)` in coordinates without bounds: log weights, means, and Cholesky
     /// factors with log diagonals (log standard deviations for diagonal and spherical covariances). Weights are
-    /// divided by their sum. A step of 1 is `to`; a larger one goes beyond, and always is a valid mixture unless it leaves the
-    /// range of f64.
+    /// divided by their sum. Forms that such lines leave (VEE and those with axes of their own) take the nearest matrices of the form. A
+    /// step of 1 is `to`; a larger one goes beyond, and always is a valid mixture unless it leaves the range of f64.
     ///
     /// # Errors
     /// [`Error::ComponentCount`], [`Error::ParameterFeatures`] if the mixtures differ in shape, and those of
@@ -42,17 +43,16 @@ impl GaussianMixture {
         let weights: Vec<f64> = self.weights.iter().zip(&to.weights).map(weight).collect();
         let sum: f64 = weights.iter().sum();
         let means = Mat::from_fn(n, d, |k, j| linear(self.means[(k, j)], to.means[(k, j)]));
-        let blocks = self
-            .factors
-            .iter()
-            .zip(&to.factors)
+        let weights: Vec<f64> = weights.into_iter().map(|w| w / sum).collect();
+        let blocks: Vec<Vec<f64>> = (self.factors.iter().zip(&to.factors))
             .map(|(a, b)| a.extrapolate_covariance(b, &linear, &geometric))
             .collect();
-        let covariances = Covariances::new(self.covariance_type(), n, d, blocks)?;
-        Self::new(
-            weights.into_iter().map(|w| w / sum).collect(),
-            means,
-            covariances,
-        )
+        let form = self.covariance_type();
+        let covariances = if form.keeps_lines() {
+            Covariances::new(form, n, d, blocks)?
+        } else {
+            project(&weights, &blocks, to.covariances())?
+        };
+        Self::new(weights, means, covariances)
     }
 }

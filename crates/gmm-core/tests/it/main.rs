@@ -9,6 +9,7 @@
 )]
 
 mod derive;
+mod forms;
 mod frame;
 mod kernels;
 mod laws;

@@ -301,7 +301,7 @@ fn rounding_is_no_asymmetry() {
 fn names_of_forms() {
     assert_eq!(
         message("banana".parse::<CovarianceType>()),
-        "unknown covariance form; known are full (VVV), tied (EEE), diag (VVI) and spherical (VII)"
+        "unknown covariance form; known are full, tied, diag, spherical, and mclust's names from EII to VVV"
     );
     for form in CovarianceType::ALL {
         assert_eq!(form.name().to_uppercase().parse(), Ok(form));

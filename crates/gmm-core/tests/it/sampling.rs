@@ -1,5 +1,6 @@
 //! Draws: the same for ever at a seed, and distributed as the mixture says.
 
+use gmm_core::covariance::Structure;
 use gmm_core::faer::{Mat, mat};
 use gmm_core::{CovarianceType, Covariances, GaussianMixture};
 use gmm_testkit::data::generator;
@@ -7,16 +8,17 @@ use gmm_testkit::data::generator;
 use crate::{bits_of, rows};
 
 fn model(form: CovarianceType) -> GaussianMixture {
-    let blocks = match form {
-        CovarianceType::Full => vec![
+    // Densities and draws take any matrices of the structure, also such as a form's M-step would not give.
+    let mut blocks = match form.structure() {
+        Structure::Dense => vec![
             vec![1.0, 0.5, 0.5, 2.0],
             vec![0.25, 0.0, 0.0, 4.0],
             vec![9.0, -2.0, -2.0, 1.0],
         ],
-        CovarianceType::Tied => vec![vec![1.0, 0.5, 0.5, 2.0]],
-        CovarianceType::Diag => vec![vec![1.0, 4.0], vec![0.25, 1.0], vec![9.0, 2.0]],
-        _ => vec![vec![1.0], vec![0.25], vec![4.0]],
+        Structure::Diagonal => vec![vec![1.0, 4.0], vec![0.25, 1.0], vec![9.0, 2.0]],
+        Structure::Isotropic => vec![vec![1.0], vec![0.25], vec![4.0]],
     };
+    blocks.truncate(form.n_blocks(3));
     GaussianMixture::new(
         vec![0.5, 0.125, 0.375],
         mat![[0.0, 0.0], [10.0, -10.0], [-5.0, 20.0]],

@@ -155,7 +155,7 @@ impl<'a> Whitened<'a> {
         let all = |_: &Block, r: &mut [f64]| r.fill(1.0);
         let full = CovarianceType::Full;
         let statistics = assignment(&part.samples(), &search.identity, full, 1, &all).ok()?;
-        let estimate = statistics.maximize_with(&Regularizer::None).ok()?;
+        let estimate = statistics.maximize_with(&Regularizer::None, None).ok()?;
         let eigen = Eigen::new(estimate.covariances.component(0).as_ref())?;
         let d = eigen.values.len();
         let mut values = vec![0.0; part.n_rows() * d];

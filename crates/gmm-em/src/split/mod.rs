@@ -153,15 +153,18 @@ impl<'a> Search<'a> {
             sketch,
             identity: Frame::identity(d),
             form,
-            pseudo_variances: vec![PSEUDO_VARIANCE; d],
+            // A feature that is small in the common unit of all must not drown in the pseudo-observation.
+            pseudo_variances: (sketch.variances().iter())
+                .map(|v| PSEUDO_VARIANCE * if *v > 0.0 { *v } else { 1.0 })
+                .collect(),
         };
         let model = search.assigned(&x, &vec![0; sketch.n_rows()], 1)?;
         let objective = search.objective(&model, &x).ok()?;
         Some((search, State::new(model, objective)))
     }
 
-    fn prior(&self, n_components: usize) -> Prior {
-        Prior::pseudo_observation(self.form, n_components, &self.pseudo_variances)
+    fn prior(&self) -> Prior {
+        Prior::pseudo_observation(self.form, &self.pseudo_variances)
     }
 
     /// Rows below which a part is thin: twice what a covariance of the form needs to be regular.
@@ -187,18 +190,24 @@ impl<'a> Search<'a> {
             r[labels[row]] = 1.0;
         });
         let statistics = assignment(x, &self.identity, self.form, n_components, &assign).ok()?;
-        self.maximize(&statistics)
+        self.maximize(&statistics, None)
     }
 
-    fn maximize(&self, statistics: &SufficientStatistics) -> Option<GaussianMixture> {
-        let regularizer = Regularizer::Prior(self.prior(statistics.n_components()));
-        let maximized = statistics.maximize_with(&regularizer).ok()?;
+    fn maximize(
+        &self,
+        statistics: &SufficientStatistics,
+        previous: Option<&GaussianMixture>,
+    ) -> Option<GaussianMixture> {
+        let regularizer = Regularizer::Prior(self.prior());
+        let maximized = statistics
+            .maximize_with(&regularizer, previous.map(GaussianMixture::covariances))
+            .ok()?;
         statistics.mixture(maximized).ok()
     }
 
     /// Log-likelihood plus log prior.
     fn objective(&self, model: &GaussianMixture, x: &Samples<'_>) -> Result<f64, Error> {
-        Ok(model.log_likelihood(*x)? + self.prior(model.n_components()).log_density(model))
+        Ok(model.log_likelihood(*x)? + self.prior().log_density(model))
     }
 
     /// Some EM iterations on the sketch; `None` if a component dies on the way.
@@ -214,7 +223,7 @@ impl<'a> Search<'a> {
         x: &Samples<'_>,
         patience: Patience,
     ) -> Option<(GaussianMixture, f64)> {
-        let prior = self.prior(model.n_components());
+        let prior = self.prior();
         let mut before = f64::NEG_INFINITY;
         for iteration in 0.. {
             let shifts = model.means().to_owned();
@@ -228,7 +237,7 @@ impl<'a> Search<'a> {
                 return Some((model, objective));
             }
             before = objective;
-            model = self.maximize(&statistics)?;
+            model = self.maximize(&statistics, Some(&model))?;
         }
         None
     }

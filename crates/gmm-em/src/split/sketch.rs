@@ -25,6 +25,8 @@ pub(super) struct Sketch {
     weights: Vec<f64>,
     origin: Vec<f64>,
     units: Vec<f64>,
+    /// Variances of the rows: about 1, or 1 on average in one unit for all features.
+    variances: Vec<f64>,
 }
 
 impl Sketch {
@@ -60,8 +62,11 @@ impl Sketch {
         let mean = weights.iter().sum::<f64>() / weights.len() as f64;
         weights.iter_mut().for_each(|w| *w /= mean);
         let differences = Mat::from_fn(chosen.len(), d, |i, j| value(chosen[i], j) - origin[j]);
-        let units = units(&differences, &weights, form);
+        let variances = variances(&differences, &weights);
+        let units = units(&variances, form);
+        let in_units = |(variance, unit): (f64, &f64)| variance / unit / unit;
         Self {
+            variances: variances.into_iter().zip(&units).map(in_units).collect(),
             rows: Mat::from_fn(chosen.len(), d, |i, j| differences[(i, j)] / units[j]),
             weights,
             origin,
@@ -94,6 +99,11 @@ impl Sketch {
         Samples::from(&self.rows).with_weights(&self.weights)
     }
 
+    /// Variances of all rows, in the units of the sketch.
+    pub(super) fn variances(&self) -> &[f64] {
+        &self.variances
+    }
+
     pub(super) fn n_rows(&self) -> usize {
         self.weights.len()
     }
@@ -124,6 +134,7 @@ impl Sketch {
                 .collect(),
             origin: self.origin.clone(),
             units: self.units.clone(),
+            variances: self.variances.clone(),
         }
     }
 
@@ -136,8 +147,7 @@ impl Sketch {
     }
 }
 
-/// Standard deviations; 1 for a feature without spread.
-fn units(rows: &Mat<f64>, weights: &[f64], form: CovarianceType) -> Vec<f64> {
+fn variances(rows: &Mat<f64>, weights: &[f64]) -> Vec<f64> {
     let total: f64 = weights.iter().sum();
     let moment = |j: usize, about: f64, power: i32| -> f64 {
         let terms = weights.iter().enumerate();
@@ -146,14 +156,18 @@ fn units(rows: &Mat<f64>, weights: &[f64], form: CovarianceType) -> Vec<f64> {
             .sum::<f64>()
             / total
     };
-    let variances: Vec<f64> = (0..rows.ncols())
+    (0..rows.ncols())
         .map(|j| moment(j, moment(j, 0.0, 1), 2))
-        .collect();
+        .collect()
+}
+
+/// Standard deviations; 1 for a feature without spread.
+fn units(variances: &[f64], form: CovarianceType) -> Vec<f64> {
     let unit = |variance: f64| {
         if variance > 0.0 { variance.sqrt() } else { 1.0 }
     };
     if form.is_scale_free() {
-        variances.into_iter().map(unit).collect()
+        variances.iter().copied().map(unit).collect()
     } else {
         let mean = variances.iter().sum::<f64>() / variances.len() as f64;
         vec![unit(mean); variances.len()]

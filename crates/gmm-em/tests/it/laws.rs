@@ -1,5 +1,6 @@
 //! What must be true of every fit: the likelihood never falls, and what should change nothing changes nothing.
 
+use gmm_core::covariance::{Structure, Variation};
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
 use gmm_em::{
@@ -107,10 +108,10 @@ proptest! {
             let scale = (0..x.nrows()).map(|i| x[(i, a)].abs()).fold(0.0, f64::max);
             prop_assert!((fit.model().means()[(0, a)] - means[a]).abs() <= n * f64::EPSILON * scale);
             for b in 0..d {
-                let expected = match form {
-                    CovarianceType::Spherical => if a == b { trace } else { 0.0 },
-                    CovarianceType::Diag => if a == b { covariance(a, a) } else { 0.0 },
-                    _ => covariance(a, b),
+                let expected = match form.structure() {
+                    Structure::Isotropic => if a == b { trace } else { 0.0 },
+                    Structure::Diagonal => if a == b { covariance(a, a) } else { 0.0 },
+                    Structure::Dense => covariance(a, b),
                 };
                 let size = (covariance(a, a) * covariance(b, b)).sqrt() + n * f64::EPSILON * scale * scale + trace;
                 let found = fit.model().covariances().component(0)[(a, b)];
@@ -233,6 +234,11 @@ proptest! {
         prop_assert!((parts.log_likelihood() - whole.log_likelihood()).abs() <= tolerance * whole.log_likelihood().abs());
         for (a, b) in parts.occupancy().iter().zip(whole.occupancy()) {
             prop_assert!((a - b).abs() <= tolerance * n as f64);
+        }
+        // Axes of singular scatters may lie anywhere, and their search may end anywhere.
+        let is_free = form.orientation() == Variation::Identity || form.shape() == form.orientation();
+        if !is_free && whole.occupancy().iter().any(|n| *n < 10.0) {
+            return Ok(());
         }
         let (Ok(a), Ok(b)) = (parts.estimate(Regularization::None), whole.estimate(Regularization::None)) else { return Ok(()) };
         for k in 0..2 {

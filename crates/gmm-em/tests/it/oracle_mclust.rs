@@ -17,8 +17,22 @@ fn folder(test: &str) -> Option<PathBuf> {
     oracle::shared_oracle("mclust")
 }
 
-fn ours(model: &str) -> Option<CovarianceType> {
-    model.parse().ok()
+fn ours(model: &str) -> CovarianceType {
+    model.parse().unwrap()
+}
+
+/// mclust's VVE leaves out the weights 1/λₖ, so that its values are no maxima: ours must not be lower.
+fn is_maximized_by_mclust(form: CovarianceType) -> bool {
+    form != CovarianceType::Vve
+}
+
+/// Whether the M-step is a search that mclust ends before it stands still, which shows after a step: the values to compare with are
+/// those of `searches.csv`.
+fn is_searched(form: CovarianceType) -> bool {
+    matches!(
+        form,
+        CovarianceType::Eve | CovarianceType::Vve | CovarianceType::Vee
+    )
 }
 
 fn data(folder: &Path, name: &str) -> DataSet {
@@ -33,9 +47,7 @@ fn converged_fits_equal_gold() {
         let x = matrix(&data(&folder, name).x);
         let starts = mclust::starts(&folder, name);
         for cell in mclust::gold(&folder).iter().filter(|c| c.dataset == name) {
-            let Some(form) = ours(&cell.model) else {
-                continue;
-            };
+            let form = ours(&cell.model);
             let labels = &starts[&cell.n_components];
             let fit = tight(cell.n_components, form)
                 .fit_from(&x, Start::Labels(labels))
@@ -54,7 +66,7 @@ fn converged_fits_equal_gold() {
             n_cells += 1;
         }
     }
-    assert!(n_cells > 100, "the oracle has {n_cells} cells of our forms");
+    assert_eq!(n_cells, 449);
     eprintln!("gold: {n_cells} cells, largest deviation {worst:.2e} nats");
 }
 
@@ -70,9 +82,7 @@ fn from_classes_after_one_step_and_converged() {
         // The class of Old Faithful is a cut of the waiting time, as in the oracle.
         let n_classes = set.labels.iter().max().unwrap() + 1;
         for row in mclust::from_classes(&folder, name) {
-            let Some(form) = ours(&row.model) else {
-                continue;
-            };
+            let form = ours(&row.model);
             let em = tight(n_classes, form);
             let first = em
                 .clone()
@@ -81,12 +91,16 @@ fn from_classes_after_one_step_and_converged() {
                 .unwrap();
             let step = (first.report().log_likelihood - row.first_log_likelihood).abs();
             let fit = em.fit_from(&x, Start::Labels(&set.labels)).unwrap();
-            let end = (fit.report().log_likelihood - row.tight_log_likelihood).abs();
+            let gain = fit.report().log_likelihood - row.tight_log_likelihood;
+            if !is_maximized_by_mclust(form) {
+                assert!(gain > 0.0, "{name} {form}: {gain:e} at the end");
+                continue;
+            }
             assert!(
-                step <= TOLERANCE && end <= TOLERANCE,
-                "{name} {form}: {step:e} after one step, {end:e} at the end"
+                (step <= TOLERANCE || is_searched(form)) && gain.abs() <= TOLERANCE,
+                "{name} {form}: {step:e} after one step, {gain:e} at the end"
             );
-            worst = (worst.0.max(step), worst.1.max(end));
+            worst = (worst.0.max(step), worst.1.max(gain.abs()));
         }
     }
     eprintln!(
@@ -106,7 +120,10 @@ fn the_first_iterations_follow_the_trajectory() {
         let x = matrix(&set.x);
         let n_classes = set.labels.iter().max().unwrap() + 1;
         for (model, expected) in mclust::trajectory(&folder, name) {
-            let Some(form) = ours(&model) else { continue };
+            let form = ours(&model);
+            if is_searched(form) {
+                continue;
+            }
             let em = tight(n_classes, form)
                 .stopping(Stopping::MeanChange(0.0))
                 .max_iterations(expected.len());
@@ -133,9 +150,7 @@ fn parameter_counts_are_those_of_mclust() {
     };
     let mut n_rows = 0;
     for row in mclust::parameter_counts(&folder) {
-        let Some(form) = ours(&row.model) else {
-            continue;
-        };
+        let form = ours(&row.model);
         assert_eq!(
             form.n_covariance_parameters(row.n_components, row.n_features),
             row.covariances
@@ -146,10 +161,65 @@ fn parameter_counts_are_those_of_mclust() {
         );
         n_rows += 1;
     }
-    assert!(n_rows >= 100);
+    assert_eq!(n_rows, 504);
+}
+
+#[test]
+fn searches_follow_those_that_stand_still() {
+    let Some(folder) = folder("searches") else {
+        return;
+    };
+    let (mut n_rows, mut worst) = (0, 0.0f64);
+    let golden = include_str!("../golden/searches.csv");
+    for line in golden.lines().filter(|l| !l.starts_with('#')).skip(1) {
+        let [name, model, iteration, expected] = line.split(',').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let set = data(&folder, name);
+        let x = matrix(&set.x);
+        let n_classes = set.labels.iter().max().unwrap() + 1;
+        let em = tight(n_classes, ours(model)).max_iterations(iteration.parse().unwrap());
+        let fit = em.fit_from(&x, Start::Labels(&set.labels)).unwrap();
+        let difference = (fit.report().log_likelihood - expected.parse::<f64>().unwrap()).abs();
+        assert!(difference <= TOLERANCE, "{line}: {difference:e}");
+        worst = worst.max(difference);
+        n_rows += 1;
+    }
+    assert_eq!(n_rows, 78);
+    eprintln!("searches: {n_rows} values, largest deviation {worst:.2e} nats");
+}
+
+/// VVE from mclust's starts: where the search of the numpy twin ended, or better.
+#[test]
+fn vve_is_never_below_its_corrected_values() {
+    let Some(folder) = folder("vve") else { return };
+    let text = std::fs::read_to_string(folder.join("vve_corrected.csv")).unwrap();
+    let mut n_cells = 0;
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let (name, n_components) = (cells[0], cells[1].parse().unwrap());
+        // Where a component collapses there is none.
+        let corrected: f64 = cells[3].parse().unwrap();
+        if corrected.is_nan() {
+            continue;
+        }
+        let x = matrix(&data(&folder, name).x);
+        let labels = &mclust::starts(&folder, name)[&n_components];
+        let fit = tight(n_components, CovarianceType::Vve)
+            .fit_from(&x, Start::Labels(labels))
+            .unwrap();
+        let gain = fit.report().log_likelihood - corrected;
+        assert!(gain >= -TOLERANCE, "{line}: {gain:e}");
+        n_cells += 1;
+    }
+    assert_eq!(n_cells, 28);
+    eprintln!("vve_corrected: {n_cells} cells, none lower");
 }
 
 /// mclust's conjugate prior on iris from the species: `extras/iris_prior.json`.
+///
+/// Left out are four forms whose values are no maxima of the posterior: mclust 6.0.0 leaves the prior's scale out of EII and the shrinkage out
+/// of the means of EEI and EEV, and its EVI ends below the fixed point of its own first step.
 #[test]
 fn the_conjugate_prior_equals_mclust() {
     let Some(folder) = folder("prior") else {
@@ -161,7 +231,10 @@ fn the_conjugate_prior_equals_mclust() {
     let x = matrix(&set.x);
     let mut n_forms = 0;
     for (model, fit) in json["me_from_species"].as_object().unwrap() {
-        let Some(form) = ours(model) else { continue };
+        let form = ours(model);
+        if matches!(model.as_str(), "EII" | "EEI" | "EEV" | "EVI") {
+            continue;
+        }
         // At the top of the penalized likelihood the plain one is not flat: it needs the parameters' last digits.
         let em = tight(3, form)
             .regularization(Regularization::Prior(ConjugatePrior::default()))
@@ -177,7 +250,7 @@ fn the_conjugate_prior_equals_mclust() {
         );
         n_forms += 1;
     }
-    assert_eq!(n_forms, 4);
+    assert_eq!(n_forms, 6);
 }
 
 /// mclust's weighted EM on iris from the species: `extras/iris_weighted.json`.
@@ -199,12 +272,16 @@ fn sample_weights_equal_mclust() {
     let x = Samples::from(&x).with_weights(&weights);
     let mut n_forms = 0;
     for (model, fit) in json["models"].as_object().unwrap() {
-        let Some(form) = ours(model) else { continue };
+        let form = ours(model);
         let ours = tight(3, form)
             .fit_from(x, Start::Labels(&set.labels))
             .unwrap();
         let theirs = fit["loglik_weighted_sum"].as_f64().unwrap();
-        let difference = (ours.report().log_likelihood - theirs).abs();
+        let difference = if is_maximized_by_mclust(form) {
+            (ours.report().log_likelihood - theirs).abs()
+        } else {
+            theirs - ours.report().log_likelihood
+        };
         assert!(
             difference <= TOLERANCE,
             "{form}: {} instead of {theirs}",
@@ -212,7 +289,7 @@ fn sample_weights_equal_mclust() {
         );
         n_forms += 1;
     }
-    assert_eq!(n_forms, 4);
+    assert_eq!(n_forms, 14);
 }
 
 /// The default start and stopping rule reach what a tight fit reaches, to the promised thousandth of a nat.

@@ -6,6 +6,7 @@
 use std::io;
 
 use gmm_core::CovarianceType;
+use gmm_core::covariance::Structure;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::{Formatter, Serializer};
@@ -63,16 +64,15 @@ pub(super) fn encode(mut parts: Parts) -> Result<String, ModelError> {
             .map(<[f64]>::to_vec)
             .collect::<Matrix>()
     };
-    match parts.form {
-        CovarianceType::Full => write(
-            parts,
-            blocks.into_iter().map(matrix).collect::<Vec<Matrix>>(),
-        ),
-        CovarianceType::Tied => write(parts, matrix(blocks.concat())),
-        CovarianceType::Diag => write(parts, blocks),
-        CovarianceType::Spherical => write(parts, blocks.concat()),
-        // A form that this version does not know can't be written until a later one does.
-        _ => Err(ModelError::Payload),
+    let matrices = blocks.iter().cloned().map(matrix).collect::<Vec<Matrix>>();
+    match (parts.form.structure(), parts.form.is_shared()) {
+        (Structure::Dense, false) => write(parts, matrices),
+        (Structure::Dense, true) => write(parts, matrices.concat()),
+        (Structure::Diagonal, false) => write(parts, blocks),
+        (Structure::Diagonal, true) | (Structure::Isotropic, false) => {
+            write(parts, blocks.concat())
+        }
+        (Structure::Isotropic, true) => write(parts, blocks.concat().first().copied()),
     }
 }
 
@@ -128,25 +128,30 @@ pub(super) fn decode(text: &[u8]) -> Result<Parts, ModelError> {
         .covariance_type
         .as_deref()
         .unwrap_or(CovarianceType::Full.name());
-    let form = name.parse().map_err(ModelError::Invalid)?;
-    match form {
-        CovarianceType::Full => read(form, text, |matrices: Vec<Matrix>, n_features| {
+    let form: CovarianceType = name.parse().map_err(ModelError::Invalid)?;
+    match (form.structure(), form.is_shared()) {
+        (Structure::Dense, false) => read(form, text, |matrices: Vec<Matrix>, n_features| {
             matrices
                 .into_iter()
                 .map(|matrix| flat(matrix, n_features))
                 .collect()
         }),
-        CovarianceType::Tied => read(form, text, |matrix, n_features| {
+        (Structure::Dense, true) => read(form, text, |matrix, n_features| {
             Ok(vec![flat(matrix, n_features)?])
         }),
-        CovarianceType::Diag => read(form, text, |variances: Matrix, _| Ok(variances)),
-        CovarianceType::Spherical => read(form, text, |variances: Vec<f64>, _| {
+        (Structure::Diagonal, false) => read(form, text, |variances: Matrix, _| Ok(variances)),
+        (Structure::Diagonal, true) => {
+            read(form, text, |variances: Vec<f64>, _| Ok(vec![variances]))
+        }
+        (Structure::Isotropic, false) => read(form, text, |variances: Vec<f64>, _| {
             Ok(variances
                 .into_iter()
                 .map(|variance| vec![variance])
                 .collect())
         }),
-        _ => Err(ModelError::Payload),
+        (Structure::Isotropic, true) => {
+            read(form, text, |variance: f64, _| Ok(vec![vec![variance]]))
+        }
     }
 }
 

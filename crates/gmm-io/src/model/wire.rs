@@ -43,11 +43,21 @@ struct TrainingV1 {
 }
 
 /// The numbers that stand for the forms; they never change.
-const FORMS: [(u8, CovarianceType); 4] = [
+const FORMS: [(u8, CovarianceType); 14] = [
     (0, CovarianceType::Full),
     (1, CovarianceType::Tied),
     (2, CovarianceType::Diag),
     (3, CovarianceType::Spherical),
+    (4, CovarianceType::Evv),
+    (5, CovarianceType::Vev),
+    (6, CovarianceType::Eev),
+    (7, CovarianceType::Vve),
+    (8, CovarianceType::Eve),
+    (9, CovarianceType::Vee),
+    (10, CovarianceType::Evi),
+    (11, CovarianceType::Vei),
+    (12, CovarianceType::Eei),
+    (13, CovarianceType::Eii),
 ];
 
 /// Encodes a payload.

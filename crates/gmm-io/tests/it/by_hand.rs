@@ -72,6 +72,16 @@ fn payload(file: &ModelFile) -> Vec<u8> {
         CovarianceType::Tied => 1,
         CovarianceType::Diag => 2,
         CovarianceType::Spherical => 3,
+        CovarianceType::Evv => 4,
+        CovarianceType::Vev => 5,
+        CovarianceType::Eev => 6,
+        CovarianceType::Vve => 7,
+        CovarianceType::Eve => 8,
+        CovarianceType::Vee => 9,
+        CovarianceType::Evi => 10,
+        CovarianceType::Vei => 11,
+        CovarianceType::Eei => 12,
+        CovarianceType::Eii => 13,
         other => panic!("{other} has no number"),
     };
     let means: Vec<f64> = (0..model.n_components())

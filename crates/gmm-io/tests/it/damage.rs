@@ -212,7 +212,7 @@ fn lengths_within_the_payload_are_not_believed() {
             ModelError::Payload
         ));
     }
-    for wrong in [vec![4], vec![255]] {
+    for wrong in [vec![14], vec![255]] {
         assert!(
             matches!(error(&with_part(0, wrong)), ModelError::Payload),
             "a form that is none"

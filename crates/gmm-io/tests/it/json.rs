@@ -57,6 +57,8 @@ fn covariances_are_nested_as_their_form_needs() {
             CovarianceType::Spherical,
             "\"covariances\": [1e-300, 1e300],",
         ),
+        (CovarianceType::Eei, "\"covariances\": [0.125, 35.1],"),
+        (CovarianceType::Eii, "\"covariances\": 0.125,"),
     ] {
         let text = text_of(form);
         assert!(text.contains(covariances), "{text}");

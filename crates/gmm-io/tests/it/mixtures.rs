@@ -1,5 +1,6 @@
 //! Mixtures for the tests: one small model of each form, and random ones.
 
+use gmm_core::covariance::Structure;
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Covariances, GaussianMixture};
 use gmm_io::{ModelFile, Training};
@@ -7,12 +8,15 @@ use proptest::prelude::*;
 
 /// A model of two components and two features, with names and a training.
 pub(crate) fn small(form: CovarianceType) -> ModelFile {
-    let blocks = match form {
-        CovarianceType::Full => vec![vec![0.07, 0.44, 0.44, 33.7], vec![0.17, 0.94, 0.94, 36.0]],
-        CovarianceType::Tied => vec![vec![0.125, -0.5, -0.5, 35.1]],
-        CovarianceType::Diag => vec![vec![0.07, 33.7], vec![0.17, 36.0]],
-        CovarianceType::Spherical => vec![vec![1e-300], vec![1e300]],
-        other => panic!("no small model of form {other}"),
+    let blocks = match (form.structure(), form.is_shared()) {
+        (Structure::Dense, false) => {
+            vec![vec![0.07, 0.44, 0.44, 33.7], vec![0.17, 0.94, 0.94, 36.0]]
+        }
+        (Structure::Dense, true) => vec![vec![0.125, -0.5, -0.5, 35.1]],
+        (Structure::Diagonal, false) => vec![vec![0.07, 33.7], vec![0.17, 36.0]],
+        (Structure::Diagonal, true) => vec![vec![0.125, 35.1]],
+        (Structure::Isotropic, false) => vec![vec![1e-300], vec![1e300]],
+        (Structure::Isotropic, true) => vec![vec![0.125]],
     };
     // Means that decimal digits and careless arithmetic would change: 0.1, a negative zero, the extremes.
     let means = Mat::from_fn(2, 2, |k, j| [[0.1, -0.0], [5e-324, f64::MAX]][k][j]);
@@ -81,8 +85,8 @@ fn any_mixture(
                 scale * (dot(i.min(j), i.max(j)) + f64::from(u8::from(i == j)))
             };
             let len = form.block_len(n_features);
-            match form {
-                CovarianceType::Full | CovarianceType::Tied => (0..len)
+            match form.structure() {
+                Structure::Dense => (0..len)
                     .map(|at| entry(at / n_features, at % n_features))
                     .collect(),
                 _ => (0..len).map(|i| entry(i, i)).collect(),
