@@ -1,7 +1,8 @@
 //! A mixture for people: each group's weight, rows, centre and spread, and how certain the assignment is.
 
+use gmm_core::covariance::Variation;
 use gmm_core::faer::Mat;
-use gmm_core::{GaussianMixture, Samples};
+use gmm_core::{CovarianceType, GaussianMixture, Samples};
 
 use crate::data::Data;
 use crate::number::{fixed, with_spread};
@@ -179,6 +180,25 @@ pub(crate) fn title(model: &GaussianMixture) -> String {
         "{}, {form} covariance{} ({})",
         counted(model.n_components(), "group"),
         if model.n_components() == 1 { "" } else { "s" },
-        form.mclust_name()
+        in_other_words(form)
     )
+}
+
+/// mclust's letters for scikit-learn's names, and what the letters mean for the others.
+pub(crate) fn in_other_words(form: CovarianceType) -> String {
+    if form.name() != form.mclust_name() {
+        return form.mclust_name().to_owned();
+    }
+    let variation = |variation: Variation, shared: &'static str, own: &'static str| match variation
+    {
+        Variation::Identity => None,
+        Variation::Equal => Some(shared),
+        Variation::Variable => Some(own),
+    };
+    let words = [
+        variation(form.volume(), "one volume", "own volumes"),
+        variation(form.shape(), "one shape", "own shapes").or(Some("spheres")),
+        variation(form.orientation(), "one orientation", "own orientations"),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

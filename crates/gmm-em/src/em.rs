@@ -155,6 +155,19 @@ impl Em {
         self.max_iterations
     }
 
+    /// When the fit has converged.
+    pub fn stopping_rule(&self) -> Stopping {
+        self.stopping
+    }
+
+    /// Checks settings and data without fitting anything.
+    ///
+    /// # Errors
+    /// Those of [`Em::fit`] before its first iteration.
+    pub fn check<'a>(&self, x: impl Into<Samples<'a>>) -> Result<(), Error> {
+        self.prepare(&x.into()).map(|_| ())
+    }
+
     /// The seed that is set: see [`derived_seed`](crate::derived_seed) for those of several starts.
     pub fn base_seed(&self) -> u64 {
         self.seed
@@ -181,11 +194,7 @@ impl Em {
         let x = x.into();
         let summary = self.prepare(&x)?;
         let begin = start::own(self, &x, &summary)?;
-        let fit = self.run(&x, &summary, begin, watcher)?;
-        Ok(Fit {
-            model: fit.model.sorted(),
-            ..fit
-        })
+        Ok(self.run(&x, &summary, begin, watcher)?.sorted())
     }
 
     /// Fits a mixture from a start that the caller has. Components keep the start's order.
@@ -387,6 +396,14 @@ impl Fit {
     /// The mixture, without the report.
     pub fn into_model(self) -> GaussianMixture {
         self.model
+    }
+
+    /// The same with the components sorted, the heaviest first.
+    pub fn sorted(self) -> Self {
+        Self {
+            model: self.model.sorted(),
+            ..self
+        }
     }
 
     /// What happened.

@@ -31,11 +31,15 @@
 mod criterion;
 mod error;
 mod multi_start;
+mod part;
+mod scheduler;
 mod search;
 mod selection;
+mod starts;
 
 pub use criterion::{Criterion, Scores};
 pub use error::Error;
-pub use multi_start::{MultiStart, StartOutcome, Starts};
+pub use multi_start::MultiStart;
 pub use search::{Search, SearchProgress};
 pub use selection::{Candidate, Fitted, Note, Selection, Table};
+pub use starts::{Origin, StartOutcome, Starts};

@@ -1,35 +1,41 @@
 //! Several independent starts of one fit, all outcomes kept.
 
-use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use gmm_core::Samples;
-use gmm_em::{Em, Fit, Initialization, Progress, Report, derived_seed};
+use gmm_em::{Em, Fit, Initialization, Progress, Start, derived_seed};
 use rayon::prelude::*;
 
-use crate::Error;
-
-/// Two fits within this many nats in total have found the same optimum: ten times what the default stopping rule leaves.
-const AGREEMENT: f64 = 1e-2;
+use crate::part::Part;
+use crate::starts::{Outcomes, Run};
+use crate::{Error, Origin, StartOutcome, Starts};
 
 /// How start i begins, in turn, unless the [`Em`] says how: starts of one kind make the same mistakes. Splitting finds the best
-/// optimum most often; k-means is better where there are many rows and components.
+/// optimum most often; a hierarchy is better where there are few rows, k-means where there are many rows and components.
 const PORTFOLIO: [Initialization; 6] = [
     Initialization::Split,
+    Initialization::Hierarchical,
     Initialization::KMeans,
     Initialization::KMeansPlusPlus,
     Initialization::Split,
     Initialization::RandomFromData,
-    Initialization::KMeansPlusPlus,
 ];
+
+/// How start number `start` begins.
+pub(crate) fn initialization(em: &Em, start: usize) -> Initialization {
+    (em.chosen_initialization()).unwrap_or(PORTFOLIO[start % PORTFOLIO.len()])
+}
 
 /// A fit from several starts.
 ///
-/// The starts take turns between splitting, k-means, k-means++ and random rows, unless the [`Em`] says how to start
+/// The starts take turns between splitting, hierarchical clustering, k-means, k-means++ and random rows, unless the [`Em`] says how to start
 /// ([`Em::initialization`]).
-/// Start i has its own seed, derived from the seed of the [`Em`] and i alone: it is the same whatever the number of starts.
-/// The best outcome is the one of highest objective (the log-likelihood, plus the log prior where there is one) among those without a component at the variance floor (such a
-/// likelihood measures the floor, not the data); only where all are singular, among those. So more starts never give a worse result.
+/// Start i has its own seed, derived from the seed of the [`Em`] and i alone: it is the same whatever the number of starts, and more
+/// starts never give a worse result ([`Starts`] says which is the best).
+///
+/// Of a table of more than 20 000 rows (more for many components and features), starts are compared on a random part of the rows, and those
+/// that were the best of all before them go on with all rows: which of many optima is the best hardly depends on the rows that are
+/// seen, and most of the time goes into finding that out. A single start sees all rows at once.
 ///
 /// ```
 /// use gmm_core::faer::MatRef;
@@ -74,137 +80,85 @@ impl MultiStart {
         watcher: &(dyn Fn(usize, &Progress) -> ControlFlow<()> + Sync),
     ) -> Result<Starts, Error> {
         let x = x.into();
-        let run = |start: usize| {
-            let seed = derived_seed(self.em.base_seed(), start as u64);
-            let initialization =
-                (self.em.chosen_initialization()).unwrap_or(PORTFOLIO[start % PORTFOLIO.len()]);
-            let em = self.em.clone().seed(seed).initialization(initialization);
-            // A start that hasn't begun when the watcher wants to stop isn't worth its work.
-            let fit = if watcher(start, &Progress::before(em.iteration_limit())).is_break() {
-                Err(gmm_em::Error::Interrupted)
-            } else {
-                em.fit_watched(x, &mut |progress| watcher(start, progress))
-            };
-            Run {
-                seed,
-                initialization,
-                fit,
-            }
+        let part = (self.n_starts > 1)
+            .then(|| Part::draw(&x, self.em.n_components(), self.em.base_seed()))
+            .flatten();
+        let Some(part) = part else {
+            return self.starts(&self.em, &x, watcher).finish();
         };
+        // What a part can't show: cells that are no numbers, weights that don't count.
+        self.em.check(x)?;
+        let outcomes = self.starts(&Part::em(&self.em), &part.samples(), watcher);
+        outcomes.finish_with(|outcome, fit| {
+            let number = start_number(&self.em, self.n_starts, outcome.seed);
+            let mut watch = |progress: &Progress| watcher(number, progress);
+            go_on(&self.em, &x, outcome, fit, &mut watch)
+        })
+    }
+
+    fn starts(
+        &self,
+        em: &Em,
+        x: &Samples<'_>,
+        watcher: &(dyn Fn(usize, &Progress) -> ControlFlow<()> + Sync),
+    ) -> Outcomes {
+        let run = |start: usize| own_start(em, x, start, &mut |progress| watcher(start, progress));
         let runs: Vec<Run> = (0..self.n_starts).into_par_iter().map(run).collect();
-        Starts::new(runs)
+        let mut outcomes = Outcomes::default();
+        runs.into_iter().for_each(|run| outcomes.push(run));
+        outcomes
     }
 }
 
-/// One start, done.
-struct Run {
-    seed: u64,
-    initialization: Initialization,
-    fit: Result<Fit, gmm_em::Error>,
+fn start_number(em: &Em, n_starts: usize, seed: u64) -> usize {
+    (0..n_starts)
+        .find(|i| derived_seed(em.base_seed(), *i as u64) == seed)
+        .unwrap_or(0)
 }
 
-/// How one start ended.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct StartOutcome {
-    /// The seed it ran with.
-    pub seed: u64,
-    /// How it began.
-    pub initialization: Initialization,
-    /// Its report, or why it failed.
-    pub report: Result<Report, gmm_em::Error>,
+/// A start from the data.
+pub(crate) fn own_start(
+    em: &Em,
+    x: &Samples<'_>,
+    start: usize,
+    watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Run {
+    let seed = derived_seed(em.base_seed(), start as u64);
+    let initialization = initialization(em, start);
+    let limit = em.iteration_limit();
+    let em = em.clone().seed(seed).initialization(initialization);
+    // A start that hasn't begun when the watcher wants to stop isn't worth its work.
+    let fit = if watch(&Progress::before(limit)).is_break() {
+        Err(gmm_em::Error::Interrupted)
+    } else {
+        em.fit_watched(*x, watch)
+    };
+    Run {
+        origin: Origin::Data(initialization),
+        seed,
+        fit,
+        given_up: false,
+    }
 }
 
-/// The outcomes of all starts and the best fit.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Starts {
-    starts: Vec<StartOutcome>,
-    best: usize,
-    fit: Fit,
-}
-
-impl Starts {
-    fn new(runs: Vec<Run>) -> Result<Self, Error> {
-        let outcome = |run: &Run| StartOutcome {
-            seed: run.seed,
-            initialization: run.initialization,
-            report: (run.fit.as_ref())
-                .map(|f| f.report().clone())
-                .map_err(Clone::clone),
-        };
-        let starts = runs.iter().map(outcome).collect();
-        let mut best: Option<(usize, Fit)> = None;
-        let mut first_error = None;
-        for (i, run) in runs.into_iter().enumerate() {
-            match run.fit {
-                Ok(fit)
-                    if best.as_ref().is_none_or(|(_, b)| {
-                        order(fit.report(), b.report()) == Ordering::Greater
-                    }) =>
-                {
-                    best = Some((i, fit));
-                }
-                Ok(_) => {}
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
+/// A fit of a part of the rows goes on with all of them.
+pub(crate) fn go_on(
+    em: &Em,
+    x: &Samples<'_>,
+    outcome: &StartOutcome,
+    fit: &Fit,
+    watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Fit, gmm_em::Error> {
+    if fit.model().n_components() == em.n_components() {
+        let start = Start::Mixture(fit.model());
+        return Ok(em.fit_from_watched(*x, start, watch)?.sorted());
+    }
+    // What was lost in the part may not be lost in the whole, and if it is the report should tell of it.
+    match outcome.origin {
+        Origin::Data(initialization) => {
+            let em = em.clone().seed(outcome.seed).initialization(initialization);
+            em.fit_watched(*x, watch)
         }
-        match (best, first_error) {
-            (Some((best, fit)), _) => Ok(Self { starts, best, fit }),
-            (None, Some(error)) => Err(error.into()),
-            (None, None) => Err(Error::NoCandidates),
-        }
+        _ => em.fit_watched(*x, watch),
     }
-
-    /// How each start ended, in order.
-    pub fn starts(&self) -> &[StartOutcome] {
-        &self.starts
-    }
-
-    /// The number of the best start.
-    pub fn best_start(&self) -> usize {
-        self.best
-    }
-
-    /// The best fit.
-    pub fn best(&self) -> &Fit {
-        &self.fit
-    }
-
-    /// The best fit, alone.
-    pub fn into_best(self) -> Fit {
-        self.fit
-    }
-
-    /// How many starts found the best optimum (to a hundredth of a nat), the best one included. One of many means that a
-    /// better one may be waiting.
-    pub fn n_agreeing(&self) -> usize {
-        let best = self.fit.report();
-        // Weights that sum to less than the number of rows make nats smaller, as in the stopping rule.
-        let unit = (best.total_weight / best.n_samples as f64).min(1.0);
-        let agrees = |r: &Report| {
-            r.n_singular == best.n_singular
-                && (objective(r) - objective(best)).abs() <= AGREEMENT * unit
-        };
-        self.starts
-            .iter()
-            .filter(|s| s.report.as_ref().is_ok_and(agrees))
-            .count()
-    }
-}
-
-/// Regular fits before singular ones, then by what the fits maximize; the earlier start at a tie.
-fn order(a: &Report, b: &Report) -> Ordering {
-    let regular = |r: &Report| r.n_singular == 0;
-    regular(a)
-        .cmp(&regular(b))
-        .then(objective(a).total_cmp(&objective(b)))
-}
-
-/// What the fit has reached of what it maximizes.
-fn objective(report: &Report) -> f64 {
-    report
-        .objective
-        .last()
-        .copied()
-        .unwrap_or(f64::NEG_INFINITY)
 }

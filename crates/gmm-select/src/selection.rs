@@ -368,26 +368,30 @@ impl fmt::Display for Table<'_> {
                 components.push(c.n_components);
             }
         }
+        let cell = |n: usize, form: CovarianceType| {
+            let cell =
+                (selection.candidates.iter()).find(|c| c.n_components == n && c.covariance == form);
+            cell.map_or_else(String::new, |c| selection.cell(c))
+        };
+        // Columns as wide as they need: fourteen of them must fit a screen. A cell ends in a mark, so a name ends one before.
+        let width = |form: CovarianceType| {
+            let cells = components.iter().map(|n| cell(*n, form).len());
+            cells.max().unwrap_or(0).max(form.name().len() + 1)
+        };
+        let widths: Vec<usize> = forms.iter().map(|form| width(*form)).collect();
         writeln!(f, "{} (lower is better)", selection.criterion)?;
-        write!(f, "{:>10}", "components")?;
-        for form in &forms {
-            write!(f, "  {form:>14}")?;
-        }
-        writeln!(f)?;
-        for n in components {
-            write!(f, "{n:>10}")?;
-            for form in &forms {
-                let cell = selection
-                    .candidates
-                    .iter()
-                    .find(|c| c.n_components == n && c.covariance == *form);
-                write!(
-                    f,
-                    "  {:>14}",
-                    cell.map_or_else(String::new, |c| selection.cell(c))
-                )?;
-            }
-            writeln!(f)?;
+        let row = |head: &str, cells: Vec<String>| {
+            let cells = cells.iter().zip(&widths);
+            let cells: String = cells
+                .map(|(cell, width)| format!("  {cell:>width$}"))
+                .collect();
+            format!("{head:>10}{cells}").trim_end().to_owned()
+        };
+        let names = forms.iter().map(|form| format!("{form} ")).collect();
+        writeln!(f, "{}", row("components", names))?;
+        for n in &components {
+            let cells = forms.iter().map(|form| cell(*n, *form)).collect();
+            writeln!(f, "{}", row(&n.to_string(), cells))?;
         }
         Ok(())
     }

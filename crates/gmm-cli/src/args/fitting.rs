@@ -9,7 +9,7 @@ use super::values;
 #[derive(Debug, Args)]
 pub(crate) struct FittingOptions {
     /// Number of starts per fit; the best is kept
-    #[arg(long, value_name = "N", default_value = "8", value_parser = values::starts, help_heading = "Fitting")]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = values::starts, help_heading = "Fitting")]
     pub(crate) starts: usize,
     /// Seed of the random numbers; the same seed gives the same result
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Fitting")]

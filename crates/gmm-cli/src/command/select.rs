@@ -31,7 +31,7 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         .starts(args.fitting.starts)
         .by(args.criterion)
         .em(args.fitting.em(1));
-    let progress = Progress::new(Some(search.n_candidates()), console);
+    let progress = Progress::new(Some(search.n_steps()), console);
     let selection = interrupt.during(|| {
         search.run_watched(data.samples(), &|event| {
             match event {
@@ -150,7 +150,7 @@ impl RunnerUp {
             "runner-up: {}, {} ({}), worse by {}{scale}",
             counted(self.n_components, "group"),
             self.covariance,
-            self.covariance.mclust_name(),
+            summary::in_other_words(self.covariance),
             nats(self.difference)
         )
     }

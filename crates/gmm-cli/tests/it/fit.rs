@@ -19,7 +19,7 @@ fn the_summary_is_one_screen() {
         "\
 old_faithful.csv: 272 rows, 2 features
 2 groups, full covariances (VVV)
-converged after 5 iterations; 8 of 8 starts agree
+converged after 5 iterations; 5 of 5 starts agree
 log-likelihood -1130.26, 11 parameters, BIC 2322.19
 
 groups, with centre ± standard deviation of each feature

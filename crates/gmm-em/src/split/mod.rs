@@ -166,6 +166,25 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The same search with matrices of their own, where those of the form are searched for in each M-step: what splitting a component
+    /// would gain is an estimate anyway, and the M-step that follows finds the form.
+    fn of_free_matrices(&self) -> Self {
+        let is_searched = matches!(
+            self.form,
+            CovarianceType::Vee | CovarianceType::Eve | CovarianceType::Vve
+        );
+        Self {
+            sketch: self.sketch,
+            identity: self.identity.clone(),
+            form: if is_searched {
+                CovarianceType::Full
+            } else {
+                self.form
+            },
+            pseudo_variances: self.pseudo_variances.clone(),
+        }
+    }
+
     fn one_component(&self) -> Option<State> {
         let x = self.sketch.samples();
         let model = self.assigned(&x, &vec![0; self.sketch.n_rows()], 1)?;
@@ -277,9 +296,10 @@ impl<'a> Search<'a> {
             .filter(|&q| state.tested[q].is_none())
             .map(|q| (q, rng.next_u64()))
             .collect();
+        let local = self.of_free_matrices();
         let tests: Vec<Tested> = todo
             .par_iter()
-            .map(|&(q, seed)| local::test(self, &state.model, q, &responsibilities, seed))
+            .map(|&(q, seed)| local::test(&local, &state.model, q, &responsibilities, seed))
             .collect();
         for ((q, _), test) in todo.into_iter().zip(tests) {
             state.tested[q] = Some(test);

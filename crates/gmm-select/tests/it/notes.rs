@@ -272,11 +272,11 @@ fn a_selection_prints_its_table_and_notes() {
         .unwrap();
     let table = "\
 BIC (lower is better)
-components            full            tied
-         1          64.56           64.56 
-         2          27.27           24.63<
-         3          34.02           29.91 
-        15         failed          failed 
+components    full     tied
+         1   64.56    64.56
+         2   27.27    24.63<
+         3   34.00    29.91
+        15  failed   failed
 ";
     let below = "\
 note: 2 candidates could not be fitted
@@ -302,7 +302,7 @@ fn a_selection_marks_what_is_singular() {
     let one = n * ((std::f64::consts::TAU * variance).ln() + 1.0) + 2.0 * n.ln();
     let two = selection.value(cell(&selection, 2, CovarianceType::Spherical));
     let expected = format!(
-        "BIC (lower is better)\ncomponents       spherical\n         1  {:>14}\n         2  {:>14}\n",
+        "BIC (lower is better)\ncomponents  spherical\n         1  {:>10}\n         2  {:>10}\n",
         format!("{one:.2}<"),
         format!("{:.2}*", two.unwrap())
     );
