@@ -28,12 +28,15 @@
 //! densities that is the right question, for groups they keep too many. The two ICLs ask for well separated groups: they merge
 //! what overlaps.
 
+mod combine;
 mod criterion;
 mod error;
 mod multi_start;
+mod rows;
 mod search;
 mod selection;
 
+pub use combine::{Combination, Merge};
 pub use criterion::{Criterion, Scores};
 pub use error::Error;
 pub use multi_start::{MultiStart, StartOutcome, Starts};

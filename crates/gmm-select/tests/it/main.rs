@@ -8,6 +8,7 @@
     reason = "exactness is what many of these tests are about"
 )]
 
+mod combine;
 mod criteria;
 mod mclust;
 mod notes;
@@ -38,4 +39,11 @@ fn cell(selection: &Selection, n_components: usize, form: CovarianceType) -> &Ca
     (selection.candidates().iter())
         .find(|c| c.n_components == n_components && c.covariance == form)
         .unwrap()
+}
+
+/// A file of the oracle's extras; `None`, announced, if it is not there.
+fn extra(name: &str) -> Option<serde_json::Value> {
+    let path = gmm_testkit::oracle::shared_oracle(&format!("mclust/extras/{name}"))?;
+    let text = std::fs::read_to_string(path).unwrap();
+    Some(serde_json::from_str(&text).unwrap())
 }
