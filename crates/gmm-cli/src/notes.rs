@@ -123,6 +123,20 @@ pub(crate) fn of_selection(selection: &Selection, data: &Data) -> Vec<String> {
             Note::Failed { .. } => notes.extend(failures(selection, data)),
             // These are told of the best fit.
             Note::LonelyStart { .. } | Note::NotConverged => {}
+            Note::OneMode {
+                components: (a, b),
+                n_pairs,
+            } => notes.push(format!(
+                "groups {} and {} have one peak together{}: they may be one group that is not Gaussian; gmm combine MODEL DATA shows \
+                 which groups belong together",
+                a + 1,
+                b + 1,
+                match n_pairs {
+                    1 => String::new(),
+                    2 => ", as has another pair".to_owned(),
+                    n => format!(", as have {} other pairs", n - 1),
+                }
+            )),
             other => notes.push(other.to_string()),
         }
     }

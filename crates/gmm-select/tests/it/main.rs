@@ -12,6 +12,7 @@ mod combine;
 mod criteria;
 mod mclust;
 mod notes;
+mod overlap;
 mod search;
 mod starts;
 
