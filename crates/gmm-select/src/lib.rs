@@ -28,8 +28,10 @@
 //! densities that is the right question, for groups they keep too many. The two ICLs ask for well separated groups: they merge
 //! what overlaps.
 
+mod chi_squared;
 mod combine;
 mod criterion;
+mod diagnostics;
 mod error;
 mod multi_start;
 mod overlap;
@@ -40,6 +42,7 @@ mod selection;
 
 pub use combine::{Combination, Merge};
 pub use criterion::{Criterion, Scores};
+pub use diagnostics::{ComponentShape, Diagnostics, Finding};
 pub use error::Error;
 pub use multi_start::{MultiStart, StartOutcome, Starts};
 pub use overlap::Overlap;

@@ -10,6 +10,7 @@
 
 mod combine;
 mod criteria;
+mod diagnostics;
 mod mclust;
 mod notes;
 mod overlap;
