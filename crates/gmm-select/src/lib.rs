@@ -28,19 +28,24 @@
 //! densities that is the right question, for groups they keep too many. The two ICLs ask for well separated groups: they merge
 //! what overlaps.
 
+mod bootstrap;
 mod chi_squared;
 mod combine;
+mod component_test;
 mod criterion;
 mod diagnostics;
 mod error;
 mod multi_start;
 mod overlap;
 mod pair;
+mod resampling;
 mod rows;
 mod search;
 mod selection;
 
+pub use bootstrap::{Bootstrap, Estimate, Precision, ReplicateProgress, ReplicateWatcher};
 pub use combine::{Combination, Merge};
+pub use component_test::{ComponentTest, Step, Tested};
 pub use criterion::{Criterion, Scores};
 pub use diagnostics::{ComponentShape, Diagnostics, Finding};
 pub use error::Error;

@@ -8,7 +8,9 @@
     reason = "exactness is what many of these tests are about"
 )]
 
+mod bootstrap;
 mod combine;
+mod component_test;
 mod criteria;
 mod diagnostics;
 mod mclust;
