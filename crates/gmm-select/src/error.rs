@@ -36,6 +36,26 @@ pub enum Error {
         /// Components that were asked for.
         n_components: usize,
     },
+    /// Folds need at least two parts, and a row or a group for each.
+    #[error(
+        "{found} folds of {n_units} rows or groups; ask for at least 2 and at most one for each"
+    )]
+    Folds {
+        /// Folds that were asked for.
+        found: usize,
+        /// Rows, or groups of rows.
+        n_units: usize,
+    },
+    /// The folds are those of another table.
+    #[error(
+        "the folds are of {found} rows, the data have {expected}; make the folds for these data"
+    )]
+    FoldRows {
+        /// Rows of the folds.
+        found: usize,
+        /// Rows of the data.
+        expected: usize,
+    },
     /// A name that is no criterion.
     #[error(
         "unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy and icl-classification"

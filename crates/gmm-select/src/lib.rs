@@ -33,9 +33,11 @@ mod chi_squared;
 mod combine;
 mod component_test;
 mod criterion;
+mod cross_validation;
 mod diagnostics;
 mod error;
 mod multi_start;
+mod normalized_entropy;
 mod overlap;
 mod pair;
 mod resampling;
@@ -47,6 +49,10 @@ pub use bootstrap::{Bootstrap, Estimate, Precision, ReplicateProgress, Replicate
 pub use combine::{Combination, Merge};
 pub use component_test::{ComponentTest, Step, Tested};
 pub use criterion::{Criterion, Scores};
+pub use cross_validation::{
+    CrossValidation, FoldOutcome, Folds, cross_validate, cross_validate_watched,
+    one_standard_error_rule,
+};
 pub use diagnostics::{ComponentShape, Diagnostics, Finding};
 pub use error::Error;
 pub use multi_start::{MultiStart, StartOutcome, Starts};

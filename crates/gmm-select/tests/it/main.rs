@@ -12,6 +12,7 @@ mod bootstrap;
 mod combine;
 mod component_test;
 mod criteria;
+mod cross_validation;
 mod diagnostics;
 mod mclust;
 mod notes;
