@@ -53,9 +53,13 @@ fn note(model: &GaussianMixture, shape: &ComponentShape) -> Option<String> {
             }
         )),
         Finding::TooFewRows => Some(format!(
-            "has {} rows, and its covariance needs {}: ask for fewer groups (-k), or a simpler form (--covariance tied)",
+            "has {} rows, and its covariance needs {}: {}",
             fixed(shape.occupancy, 1),
-            fixed(shape.rows_needed, 0)
+            fixed(shape.rows_needed, 0),
+            match model.n_components() {
+                1 => "leave out columns, or take a simpler form (--covariance diag)",
+                _ => "ask for fewer groups (-k), or a simpler form (--covariance tied)",
+            }
         )),
         _ => None,
     }

@@ -61,11 +61,9 @@ impl Combination {
         let n_components = model.n_components();
         // Component sets of the clusters, and the gain of each pair of them.
         let mut clusters: Vec<Vec<usize>> = (0..n_components).map(|k| vec![k]).collect();
-        let all = gather(model, &x, || Gains::of_all(&clusters))?;
         let mut gains = Table::new(n_components);
-        for (&(a, b), sum) in all.pairs.iter().zip(&all.sums) {
-            gains.set(a, b, sum.value());
-        }
+        let all = gather(model, &x, || Gains::new(&clusters, None))?;
+        all.pairs().for_each(|(a, b, gain)| gains.set(a, b, gain));
         let mut merges = Vec::new();
         while clusters.len() > 1 {
             let (a, b, gain) = gains.largest(clusters.len());
@@ -76,11 +74,12 @@ impl Combination {
             let absorbed = clusters.remove(b);
             clusters[a].extend(absorbed);
             gains.remove(b);
-            // Only the pairs of the new cluster have new gains.
-            let new = gather(model, &x, || Gains::of_one(&clusters, a))?;
-            for (&(a, b), sum) in new.pairs.iter().zip(&new.sums) {
-                gains.set(a, b, sum.value());
+            if clusters.len() == 1 {
+                break;
             }
+            // Only the pairs of the new cluster have new gains.
+            let new = gather(model, &x, || Gains::new(&clusters, Some(a)))?;
+            new.pairs().for_each(|(a, b, gain)| gains.set(a, b, gain));
         }
         Ok(Self {
             n_components,
@@ -252,54 +251,80 @@ impl Table {
     }
 }
 
+/// Rows add nothing to the gains of a cluster of which they have a smaller share: 1e9 rows would add less than 1e-28 nats. Of many
+/// clusters a row has such a share in most, so that its pairs are few.
+const SMALLEST_SHARE: f64 = 1e-40;
+
 /// What merging pairs of clusters would gain on some rows.
 struct Gains<'a> {
     clusters: &'a [Vec<usize>],
-    pairs: Vec<(usize, usize)>,
+    /// The cluster whose pairs are wanted; all pairs where there is none.
+    one: Option<usize>,
+    /// The gain of clusters a < b at a n + b, or of the one and b at b.
     sums: Vec<CompensatedSum>,
-    /// tⱼ of the row in work.
+    /// tⱼ of the row in work, and the clusters where it counts.
     shares: Vec<f64>,
+    active: Vec<usize>,
 }
 
 impl<'a> Gains<'a> {
-    fn of_all(clusters: &'a [Vec<usize>]) -> Self {
+    fn new(clusters: &'a [Vec<usize>], one: Option<usize>) -> Self {
         let n = clusters.len();
-        let pairs = (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b)));
-        Self::new(clusters, pairs.collect())
-    }
-
-    /// Those of one cluster with each other one.
-    fn of_one(clusters: &'a [Vec<usize>], one: usize) -> Self {
-        let others = (0..clusters.len()).filter(|&other| other != one);
-        let pairs = others.map(|other| (one.min(other), one.max(other)));
-        Self::new(clusters, pairs.collect())
-    }
-
-    fn new(clusters: &'a [Vec<usize>], pairs: Vec<(usize, usize)>) -> Self {
         Self {
-            sums: vec![CompensatedSum::default(); pairs.len()],
-            shares: vec![0.0; clusters.len()],
+            sums: vec![CompensatedSum::default(); if one.is_some() { n } else { n * n }],
+            shares: vec![0.0; n],
+            active: Vec::with_capacity(n),
             clusters,
-            pairs,
+            one,
         }
+    }
+
+    /// The pairs and their gains.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> {
+        let n = self.clusters.len();
+        let sums = self.sums.iter().enumerate();
+        sums.filter_map(move |(at, sum)| {
+            let (a, b) = self
+                .one
+                .map_or((at / n, at % n), |one| (one.min(at), one.max(at)));
+            (a < b).then(|| (a, b, sum.value()))
+        })
     }
 }
 
 impl Gather for Gains<'_> {
     fn add(&mut self, block: &Block, scratch: &Scratch) {
+        let n = self.clusters.len();
         for i in (0..block.len()).filter(|&i| block.weights()[i] > 0.0) {
             let w = block.weights()[i];
-            for (share, components) in self.shares.iter_mut().zip(self.clusters) {
-                *share = (components.iter())
+            self.active.clear();
+            for (cluster, components) in self.clusters.iter().enumerate() {
+                let share: f64 = (components.iter())
                     .map(|k| scratch.joint[k * BLOCK_ROWS + i])
                     .sum();
-            }
-            for (&(a, b), sum) in self.pairs.iter().zip(&mut self.sums) {
-                let (a, b) = (self.shares[a], self.shares[b]);
-                // A share this small gains nothing that counts, and its quotient would overflow.
-                if a >= f64::MIN_POSITIVE && b >= f64::MIN_POSITIVE {
-                    sum.add(w * (a * (b / a).ln_1p() + b * (a / b).ln_1p()));
+                self.shares[cluster] = share;
+                if share >= SMALLEST_SHARE {
+                    self.active.push(cluster);
                 }
+            }
+            let gain = |a: usize, b: usize| {
+                let (a, b) = (self.shares[a], self.shares[b]);
+                w * (a * (b / a).ln_1p() + b * (a / b).ln_1p())
+            };
+            match self.one {
+                None => {
+                    for (place, &a) in self.active.iter().enumerate() {
+                        for &b in &self.active[place + 1..] {
+                            self.sums[a * n + b].add(gain(a, b));
+                        }
+                    }
+                }
+                Some(one) if self.shares[one] >= SMALLEST_SHARE => {
+                    for &b in self.active.iter().filter(|b| **b != one) {
+                        self.sums[b].add(gain(one, b));
+                    }
+                }
+                Some(_) => {}
             }
         }
     }

@@ -252,7 +252,7 @@ impl Sums {
         let kurtosis_score = (kurtosis_ratio.ln() - bias) * (n * d * (d + 2.0) / 8.0).sqrt();
         let distance = self.largest_difference(occupancy);
         let distance_score = distance * n.sqrt();
-        let rows_needed = rows_needed(form, law.n_features);
+        let rows_needed = rows_needed(form, law.n_features, law.constants.len());
         let is_off =
             |score: f64, size: f64, limits: (f64, f64)| score > limits.0 && size > limits.1;
         // A component without rows has neither means nor scores.
@@ -301,13 +301,17 @@ impl Sums {
 }
 
 /// See [`Finding::TooFewRows`].
-fn rows_needed(form: CovarianceType, n_features: usize) -> f64 {
+fn rows_needed(form: CovarianceType, n_features: usize, n_components: usize) -> f64 {
     let d = n_features as f64;
-    if n_features > 1 && form.orientation() == Variation::Variable {
+    // What all components share is one component's own where there is no other.
+    let is_own = |variation: Variation| {
+        variation == Variation::Variable || (n_components == 1 && variation == Variation::Equal)
+    };
+    if n_features > 1 && is_own(form.orientation()) {
         4.0 * d
-    } else if n_features > 1 && form.shape() == Variation::Variable {
+    } else if n_features > 1 && is_own(form.shape()) {
         8.0
-    } else if form.volume() == Variation::Variable {
+    } else if is_own(form.volume()) {
         (8.0 / d).ceil()
     } else {
         1.0

@@ -23,6 +23,11 @@
 //! # Ok::<(), gmm_select::Error>(())
 //! ```
 //!
+//! # How sure is it?
+//! [`Combination`] makes clusters of components that overlap, [`Overlap`] and [`Pair`] say how much they do, and [`Diagnostics`] whether a component
+//! is Gaussian and has rows enough. [`Bootstrap`] gives standard errors and intervals of all parameters, [`ComponentTest`] p-values for
+//! numbers of components, and [`cross_validate`] the log-likelihood of rows that were held out.
+//!
 //! # Which criterion?
 //! BIC asks which mixture the data came from, and is the default. AIC and AICc ask which predicts new rows best; for
 //! densities that is the right question, for groups they keep too many. The two ICLs ask for well separated groups: they merge

@@ -50,7 +50,10 @@ impl Account<'_> {
         let refuse = |error| Failure::Refused(explain::core(&error, self.data));
         let assignment = Assignment::new(model, self.data).map_err(refuse)?;
         let diagnostics = Diagnostics::new(model, self.data.samples()).map_err(refuse)?;
-        self.notes.extend(doubt::notes(model, &diagnostics));
+        // With no more rows than parameters, of which is told, shapes say nothing.
+        if (self.scores.n_free_parameters as f64) < self.scores.total_weight {
+            self.notes.extend(doubt::notes(model, &diagnostics));
+        }
         let file = model::describe_training(model, self.data)?;
         if let Some(path) = out {
             // Before anything is printed: a reader who stops reading must not cost the model.

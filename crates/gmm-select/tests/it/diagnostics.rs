@@ -158,20 +158,21 @@ fn a_harmless_difference_is_no_finding_for_many_rows() {
 
 #[test]
 fn rows_that_a_form_needs() {
-    let needed = |form: CovarianceType, d: usize| {
-        let model = Em::new(1)
-            .covariance(form)
-            .fit(&normal(200, d, 4))
-            .unwrap()
-            .into_model();
-        let found = Diagnostics::new(&model, &normal(200, d, 4)).unwrap();
-        found.components()[0].rows_needed
+    let needed = |form: CovarianceType, d: usize, k: usize| {
+        let truth = standard(k, d, 9.0);
+        let x = truth.sample(200, &mut data::generator(4)).unwrap().x;
+        let model = Em::new(k).covariance(form).fit(&x).unwrap().into_model();
+        let found = Diagnostics::new(&model, &x).unwrap();
+        found.components()[k - 1].rows_needed
     };
-    assert_eq!(needed(CovarianceType::Full, 5), 20.0);
-    assert_eq!(needed(CovarianceType::Diag, 5), 8.0);
-    assert_eq!(needed(CovarianceType::Spherical, 5), 2.0);
-    assert_eq!(needed(CovarianceType::Tied, 5), 1.0);
-    assert_eq!(needed(CovarianceType::Full, 1), 8.0);
+    assert_eq!(needed(CovarianceType::Full, 5, 2), 20.0);
+    assert_eq!(needed(CovarianceType::Eev, 5, 2), 20.0);
+    assert_eq!(needed(CovarianceType::Diag, 5, 2), 8.0);
+    assert_eq!(needed(CovarianceType::Spherical, 5, 2), 2.0);
+    assert_eq!(needed(CovarianceType::Tied, 5, 2), 1.0);
+    assert_eq!(needed(CovarianceType::Full, 1, 2), 8.0);
+    // One component shares with none.
+    assert_eq!(needed(CovarianceType::Tied, 5, 1), 20.0);
     let few = normal(12, 5, 5);
     assert_eq!(shape_of(&few).finding, Finding::TooFewRows);
 }
