@@ -256,7 +256,7 @@ impl Sums {
         let is_off =
             |score: f64, size: f64, limits: (f64, f64)| score > limits.0 && size > limits.1;
         // A component without rows has neither means nor scores.
-        let finding = if !(occupancy >= rows_needed) || !kurtosis_ratio.is_finite() {
+        let finding = if occupancy < rows_needed || !kurtosis_ratio.is_finite() {
             Finding::TooFewRows
         } else if is_off(
             kurtosis_score,

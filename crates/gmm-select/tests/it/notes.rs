@@ -325,7 +325,11 @@ fn components_of_one_mode() {
     let mean = (0..1200).map(|i| z[(i, 0)]).sum::<f64>() / 1200.0;
     let row = |i: usize| {
         let z = z[(i, 0)] - mean;
-        if i % 3 == 0 { 40.0 + z } else { z * z * z }
+        if i.is_multiple_of(3) {
+            40.0 + z
+        } else {
+            z * z * z
+        }
     };
     let x = Mat::from_fn(1200, 1, |i, _| row(i));
     let selection = Search::over(1..=6).run(&x).unwrap();
