@@ -251,9 +251,12 @@ impl Table {
     }
 }
 
-/// Rows add nothing to the gains of a cluster of which they have a smaller share: 1e9 rows would add less than 1e-28 nats. Of many
+/// Rows add nothing to the gains of a cluster of which they have a smaller share: 1e9 rows would add less than 1e-19 nats. Of many
 /// clusters a row has such a share in most, so that its pairs are few.
-const SMALLEST_SHARE: f64 = 1e-40;
+const SMALLEST_SHARE: f64 = 1e-30;
+
+/// Where ln(1 + q) is q - q²/2 + q³/3 to the last bit but one: the next term is below q³/4 of the first.
+const SMALL_RATIO: f64 = 1e-5;
 
 /// What merging pairs of clusters would gain on some rows.
 struct Gains<'a> {
@@ -262,8 +265,9 @@ struct Gains<'a> {
     one: Option<usize>,
     /// The gain of clusters a < b at a n + b, or of the one and b at b.
     sums: Vec<CompensatedSum>,
-    /// tⱼ of the row in work, and the clusters where it counts.
+    /// tⱼ and ln tⱼ of the row in work, and the clusters where they count.
     shares: Vec<f64>,
+    log_shares: Vec<f64>,
     active: Vec<usize>,
 }
 
@@ -273,6 +277,7 @@ impl<'a> Gains<'a> {
         Self {
             sums: vec![CompensatedSum::default(); if one.is_some() { n } else { n * n }],
             shares: vec![0.0; n],
+            log_shares: vec![0.0; n],
             active: Vec::with_capacity(n),
             clusters,
             one,
@@ -304,12 +309,25 @@ impl Gather for Gains<'_> {
                     .sum();
                 self.shares[cluster] = share;
                 if share >= SMALLEST_SHARE {
+                    self.log_shares[cluster] = share.ln();
                     self.active.push(cluster);
                 }
             }
-            let gain = |a: usize, b: usize| {
-                let (a, b) = (self.shares[a], self.shares[b]);
-                w * (a * (b / a).ln_1p() + b * (a / b).ln_1p())
+            // With the smaller share a, a ln((a + b) / a) + b ln((a + b) / b) takes one new logarithm: ln(1 + a / b).
+            let gain = |one: usize, other: usize| {
+                let (a, b) = if self.shares[one] < self.shares[other] {
+                    (one, other)
+                } else {
+                    (other, one)
+                };
+                let ratio = self.shares[a] / self.shares[b];
+                let log = if ratio < SMALL_RATIO {
+                    ratio * (1.0 - ratio * (0.5 - ratio / 3.0))
+                } else {
+                    ratio.ln_1p()
+                };
+                let log_odds = self.log_shares[b] - self.log_shares[a];
+                w * (self.shares[a] * (log_odds + log) + self.shares[b] * log)
             };
             match self.one {
                 None => {
