@@ -54,7 +54,7 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  gmm test data/old_faithful.csv --covariance tied
+  gmm test data/old_faithful.csv --covariance tied --starts 2
   gmm test data/old_faithful.csv -k 1-3 --replicates 999 --starts 4
 
 For K = 1, 2, ... tables are drawn from the mixture of K components, and both mixtures are fitted to each (McLachlan \
