@@ -13,6 +13,7 @@ use crate::data::Data;
 use crate::explain;
 use crate::failure::Failure;
 use crate::model::names_of;
+use crate::precision::PrecisionAccount;
 use crate::summary::{Assignment, spreads};
 
 /// What `gmm fit` and `gmm select` found.
@@ -25,6 +26,8 @@ pub(crate) struct Fitted {
     pub(crate) fit: FitAccount,
     pub(crate) groups: Vec<Group>,
     pub(crate) assignment: AssignmentAccount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) precision: Option<PrecisionAccount>,
     pub(crate) notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) saved: Option<String>,

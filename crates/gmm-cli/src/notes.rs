@@ -1,7 +1,7 @@
 //! What a reader should know of a fit or a selection, and what to do about it.
 
 use gmm_em::{Event, Report, Stop};
-use gmm_select::{Note, Selection, Starts};
+use gmm_select::{Combination, Note, Selection, Starts};
 
 use crate::data::Data;
 use crate::explain;
@@ -123,6 +123,20 @@ pub(crate) fn of_selection(selection: &Selection, data: &Data) -> Vec<String> {
             Note::Failed { .. } => notes.extend(failures(selection, data)),
             // These are told of the best fit.
             Note::LonelyStart { .. } | Note::NotConverged => {}
+            Note::OneMode {
+                components: (a, b),
+                n_pairs,
+            } => notes.push(format!(
+                "groups {} and {} have one peak together{}: they may be one group that is not Gaussian; {}",
+                a + 1,
+                b + 1,
+                match n_pairs {
+                    1 => String::new(),
+                    2 => ", as has another pair".to_owned(),
+                    n => format!(", as have {} other pairs", n - 1),
+                },
+                clusters(selection, data)
+            )),
             other => notes.push(other.to_string()),
         }
     }
@@ -130,6 +144,20 @@ pub(crate) fn of_selection(selection: &Selection, data: &Data) -> Vec<String> {
     let n_free_parameters = selection.best_fitted().scores.n_free_parameters;
     notes.extend(of_fit(starts, n_free_parameters, data));
     notes
+}
+
+/// Into how many clusters the groups of the best combine, if that can be told, and where to see it.
+fn clusters(selection: &Selection, data: &Data) -> String {
+    let n_groups = selection.best().n_components();
+    let combination = Combination::new(selection.best(), data.samples());
+    let bend = combination.ok().and_then(|combination| combination.elbow());
+    match bend.filter(|n| *n < n_groups) {
+        Some(n) => format!(
+            "by entropy the {n_groups} groups form {} (gmm combine MODEL DATA)",
+            counted(n, "cluster")
+        ),
+        None => "gmm combine MODEL DATA shows which groups belong together".to_owned(),
+    }
 }
 
 /// Why candidates failed, each reason once.

@@ -61,5 +61,8 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<Outcome, Failure> {
         Command::Score(args) => command::score::run(args, console),
         Command::Sample(args) => command::sample::run(args, console),
         Command::Describe(args) => command::describe::run(args, console),
+        Command::Check(args) => command::check::run(args, console),
+        Command::Combine(args) => command::combine::run(args, console),
+        Command::Test(args) => command::test::run(args, console),
     })
 }

@@ -23,23 +23,49 @@
 //! # Ok::<(), gmm_select::Error>(())
 //! ```
 //!
+//! # How sure is it?
+//! [`Combination`] makes clusters of components that overlap, [`Overlap`] and [`Pair`] say how much they do, and [`Diagnostics`] whether a component
+//! is Gaussian and has rows enough. [`Bootstrap`] gives standard errors and intervals of all parameters, [`ComponentTest`] p-values for
+//! numbers of components, and [`cross_validate`] the log-likelihood of rows that were held out.
+//!
 //! # Which criterion?
 //! BIC asks which mixture the data came from, and is the default. AIC and AICc ask which predicts new rows best; for
 //! densities that is the right question, for groups they keep too many. The two ICLs ask for well separated groups: they merge
 //! what overlaps.
 
+mod bootstrap;
+mod chi_squared;
+mod combine;
+mod component_test;
 mod criterion;
+mod cross_validation;
+mod diagnostics;
 mod error;
 mod multi_start;
+mod normalized_entropy;
+mod overlap;
+mod pair;
 mod part;
+mod resampling;
+mod rows;
 mod scheduler;
 mod search;
 mod selection;
 mod starts;
 
+pub use bootstrap::{Bootstrap, Estimate, Precision, ReplicateProgress, ReplicateWatcher};
+pub use combine::{Combination, Merge};
+pub use component_test::{ComponentTest, Step, Tested};
 pub use criterion::{Criterion, Scores};
+pub use cross_validation::{
+    CrossValidation, FoldOutcome, Folds, cross_validate, cross_validate_watched,
+    one_standard_error_rule,
+};
+pub use diagnostics::{ComponentShape, Diagnostics, Finding};
 pub use error::Error;
 pub use multi_start::MultiStart;
+pub use overlap::Overlap;
+pub use pair::Pair;
 pub use search::{Search, SearchProgress};
 pub use selection::{Candidate, Fitted, Note, Selection, Table};
 pub use starts::{Origin, StartOutcome, Starts};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use gmm_core::{CovarianceType, GaussianMixture};
 
-use crate::{Criterion, Error, Scores, Starts};
+use crate::{Criterion, Error, Pair, Scores, Starts};
 
 /// A difference in BIC below 2 is not worth more than a bare mention (Kass and Raftery 1995).
 const CLOSE: f64 = 2.0;
@@ -94,6 +94,14 @@ pub enum Note {
         /// Number of rows.
         n_rows: usize,
     },
+    /// Two components of the best have one mode together: they may be one group that is not Gaussian (see
+    /// [`Combination`](crate::Combination)).
+    OneMode {
+        /// The two that overlap most, counted from 0.
+        components: (usize, usize),
+        /// How many pairs of components have one mode.
+        n_pairs: usize,
+    },
 }
 
 impl fmt::Display for Note {
@@ -154,6 +162,19 @@ impl fmt::Display for Note {
                 "the sample weights sum to {total_weight:.4} for {n_rows} rows, and the criterion takes that sum for the number of rows: \
                  multiply the weights so that they sum to the number of independent observations"
             ),
+            Self::OneMode {
+                components: (a, b),
+                n_pairs,
+            } => {
+                write!(
+                    f,
+                    "components {a} and {b} of the best have one mode together: they may be one group that is not Gaussian, so combine them"
+                )?;
+                if *n_pairs > 1 {
+                    write!(f, " ({n_pairs} such pairs)")?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -312,6 +333,13 @@ impl Selection {
             notes.push(Note::LightWeights {
                 total_weight: report.total_weight,
                 n_rows: report.n_samples,
+            });
+        }
+        if let Some((closest, n_pairs)) = Pair::of_one_mode(self.best()) {
+            let components = closest.components;
+            notes.push(Note::OneMode {
+                components,
+                n_pairs,
             });
         }
         notes

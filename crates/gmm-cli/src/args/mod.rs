@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod data;
+mod doubt;
 mod fitting;
 mod values;
 
@@ -11,6 +12,7 @@ use gmm_core::CovarianceType;
 use gmm_select::Criterion;
 
 pub(crate) use self::data::DataOptions;
+pub(crate) use self::doubt::{CheckArgs, CombineArgs, TestArgs};
 pub(crate) use self::fitting::FittingOptions;
 pub(crate) use self::values::{ComponentCounts, Forms};
 
@@ -56,6 +58,9 @@ pub(crate) enum Command {
     Score(ScoreArgs),
     Sample(SampleArgs),
     Describe(DescribeArgs),
+    Check(CheckArgs),
+    Combine(CombineArgs),
+    Test(TestArgs),
 }
 
 /// Find out how many groups the data have: fit many mixtures and choose by an information criterion
@@ -91,7 +96,8 @@ pub(crate) struct SelectArgs {
 #[command(after_help = "\
 Examples:
   gmm fit data/old_faithful.csv -k 2 --out faithful.gmm
-  gmm fit data/wine.csv -k 3 --covariance diag --exclude cultivar --starts 20")]
+  gmm fit data/wine.csv -k 3 --covariance diag --exclude cultivar --starts 20
+  gmm fit data/old_faithful.csv -k 2 --bootstrap 999")]
 pub(crate) struct FitArgs {
     #[command(flatten)]
     pub(crate) data: DataOptions,
@@ -102,6 +108,9 @@ pub(crate) struct FitArgs {
     /// V each its own, I spheres or axes of the coordinates
     #[arg(long, value_name = "FORM", default_value = "full")]
     pub(crate) covariance: CovarianceType,
+    /// Standard errors and 95 % intervals of all parameters, from so many bootstrap replicates (999 are good)
+    #[arg(long, value_name = "N", value_parser = values::bootstrap_replicates)]
+    pub(crate) bootstrap: Option<usize>,
     #[command(flatten)]
     pub(crate) fitting: FittingOptions,
     /// Save the model (as JSON if the name ends in .json)

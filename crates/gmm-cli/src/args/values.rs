@@ -15,6 +15,9 @@ const MOST_THREADS: usize = 1024;
 /// The outcome of every start is kept until the end: some hundred bytes each.
 const MOST_STARTS: usize = 100_000;
 
+/// The parameters of all replicates are kept.
+const MOST_REPLICATES: usize = 100_000;
+
 /// Each number of components is a row of the table.
 const MOST_CANDIDATES: usize = 10_000;
 
@@ -49,6 +52,20 @@ pub(super) fn threads(text: &str) -> Result<usize, String> {
 
 pub(super) fn starts(text: &str) -> Result<usize, String> {
     count_to(text, MOST_STARTS)
+}
+
+pub(super) fn replicates(text: &str) -> Result<usize, String> {
+    count_to(text, MOST_REPLICATES)
+}
+
+/// A standard deviation takes two.
+pub(super) fn bootstrap_replicates(text: &str) -> Result<usize, String> {
+    match replicates(text) {
+        Ok(n) if n > 1 => Ok(n),
+        _ => Err(format!(
+            "expected a whole number from 2 to {MOST_REPLICATES}"
+        )),
+    }
 }
 
 pub(super) fn sample_rows(text: &str) -> Result<usize, String> {

@@ -1,6 +1,6 @@
 //! `gmm fit`: a mixture of a given number of components.
 
-use gmm_select::{MultiStart, Scores};
+use gmm_select::{Bootstrap, MultiStart, Scores};
 
 use super::Outcome;
 use super::fitted::Account;
@@ -11,6 +11,7 @@ use crate::explain;
 use crate::failure::Failure;
 use crate::notes;
 use crate::number::nats;
+use crate::precision::PrecisionAccount;
 use crate::summary;
 use crate::watch::{Interrupt, Progress};
 
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     };
     let progress = Progress::new(None, console);
     let starts = interrupt.during(|| {
-        MultiStart::new(em, n_starts).run_watched(data.samples(), &|start, at| {
+        MultiStart::new(em.clone(), n_starts).run_watched(data.samples(), &|start, at| {
             progress.say(|| {
                 format!(
                     "start {} of {n_starts}, iteration {}, log-likelihood {}",
@@ -44,7 +45,32 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     let scores = Scores::new(starts.best().model(), data.samples())
         .map_err(|error| refuse(explain::core(&error, &data)))?;
     let mut notes = notes::of_fit(&starts, scores.n_free_parameters, &data);
-    if interrupt.was_asked() {
+    let precision = match args.bootstrap {
+        // Whoever asked to stop doesn't wait for a thousand fits.
+        Some(n) if !interrupt.was_asked() => {
+            let bootstrap = Bootstrap::new(em, n);
+            let progress = Progress::new(None, console);
+            let precision = interrupt.during(|| {
+                bootstrap.run_watched(starts.best().model(), data.samples(), &|at| {
+                    progress.say(|| format!("replicate {} of {n}", at.n_done));
+                    interrupt.answer()
+                })
+            });
+            drop(progress);
+            // The fit is good without.
+            match precision {
+                Ok(precision) => Some(PrecisionAccount::new(starts.best().model(), &precision)),
+                Err(error) => {
+                    let reason = explain::selection(&error, &data);
+                    notes.push(format!("no standard errors: {reason}"));
+                    None
+                }
+            }
+        }
+        _ => None,
+    };
+    notes.extend(precision.iter().flat_map(PrecisionAccount::notes));
+    if interrupt.was_asked() && precision.is_none() {
         notes.insert(0, "interrupted: this is the best so far".to_owned());
     }
     Account {
@@ -56,6 +82,7 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
         verdict: None,
         table: None,
         selection: None,
+        precision,
         notes,
     }
     .finish(args.out.as_deref(), &interrupt, console)

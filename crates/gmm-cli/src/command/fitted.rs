@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use gmm_io::ModelFile;
-use gmm_select::{Criterion, Scores, Starts};
+use gmm_select::{Criterion, Diagnostics, Scores, Starts};
 
 use super::Outcome;
 use crate::console::Console;
 use crate::data::Data;
+use crate::doubt;
 use crate::explain;
 use crate::failure::Failure;
 use crate::json;
 use crate::model;
 use crate::number::nats;
 use crate::output;
+use crate::precision::PrecisionAccount;
 use crate::summary::{self, Assignment};
 use crate::text::{counted, shell_word};
 use crate::watch::Interrupt;
@@ -31,6 +33,8 @@ pub(crate) struct Account<'a> {
     /// The table of candidates, if it was chosen.
     pub(crate) table: Option<String>,
     pub(crate) selection: Option<json::SelectionAccount>,
+    /// Standard errors, if they were asked for.
+    pub(crate) precision: Option<PrecisionAccount>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -45,6 +49,11 @@ impl Account<'_> {
         let model = self.starts.best().model();
         let refuse = |error| Failure::Refused(explain::core(&error, self.data));
         let assignment = Assignment::new(model, self.data).map_err(refuse)?;
+        let diagnostics = Diagnostics::new(model, self.data.samples()).map_err(refuse)?;
+        // With no more rows than parameters, of which is told, shapes say nothing.
+        if (self.scores.n_free_parameters as f64) < self.scores.total_weight {
+            self.notes.extend(doubt::notes(model, &diagnostics));
+        }
         let file = model::describe_training(model, self.data)?;
         if let Some(path) = out {
             // Before anything is printed: a reader who stops reading must not cost the model.
@@ -79,6 +88,10 @@ impl Account<'_> {
         let groups = summary::groups(model, &self.data.names, Some(&assignment.n_rows));
         lines.push(groups.trim_end().to_owned());
         lines.push(assignment.line());
+        if let Some(precision) = &self.precision {
+            lines.push(String::new());
+            lines.push(precision.text(&self.data.names));
+        }
         if let Some(table) = &self.table {
             lines.push(String::new());
             lines.push(table.trim_end().to_owned());
@@ -149,6 +162,7 @@ impl Account<'_> {
             fit: json::FitAccount::new(self.starts, self.scores),
             groups: json::groups(self.starts.best().model(), Some(&assignment.n_rows)),
             assignment: assignment.into(),
+            precision: self.precision,
             notes: self.notes,
             saved: out.map(|path| path.display().to_string()),
             model: json::model_value(file)?,

@@ -77,6 +77,7 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
                 .trim_end_matches('\n')
                 .to_owned(),
         ),
+        precision: None,
         selection: Some(SelectionAccount::new(
             &selection,
             runner_up.as_ref().map(RunnerUp::account),

@@ -7,6 +7,7 @@
 )]
 
 mod common;
+mod doubt;
 mod ends;
 mod errors;
 mod fit;

@@ -8,9 +8,15 @@
     reason = "exactness is what many of these tests are about"
 )]
 
+mod bootstrap;
+mod combine;
+mod component_test;
 mod criteria;
+mod cross_validation;
+mod diagnostics;
 mod mclust;
 mod notes;
+mod overlap;
 mod search;
 mod starts;
 
@@ -38,4 +44,11 @@ fn cell(selection: &Selection, n_components: usize, form: CovarianceType) -> &Ca
     (selection.candidates().iter())
         .find(|c| c.n_components == n_components && c.covariance == form)
         .unwrap()
+}
+
+/// A file of the oracle's extras; `None`, announced, if it is not there.
+fn extra(name: &str) -> Option<serde_json::Value> {
+    let path = gmm_testkit::oracle::shared_oracle(&format!("mclust/extras/{name}"))?;
+    let text = std::fs::read_to_string(path).unwrap();
+    Some(serde_json::from_str(&text).unwrap())
 }

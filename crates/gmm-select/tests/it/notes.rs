@@ -189,13 +189,22 @@ fn a_lonely_start() {
         .em(Em::new(1).initialization(Initialization::KMeansPlusPlus));
     let selection = search.clone().starts(6).run(&x).unwrap();
     assert_eq!(selection.best_fitted().starts.n_agreeing(), 1);
-    assert_eq!(selection.notes(), [Note::LonelyStart { n_starts: 6 }]);
+    assert_eq!(selection.notes()[0], Note::LonelyStart { n_starts: 6 });
     assert_eq!(
-        texts(&selection),
-        ["only 1 of 6 starts found the best fit: use more starts"]
+        texts(&selection)[0],
+        "only 1 of 6 starts found the best fit: use more starts"
     );
     // One start was never meant to have company.
-    assert_eq!(search.starts(1).run(&x).unwrap().notes(), []);
+    let is_lonely = |note: &Note| matches!(note, Note::LonelyStart { .. });
+    assert!(
+        !search
+            .starts(1)
+            .run(&x)
+            .unwrap()
+            .notes()
+            .iter()
+            .any(is_lonely)
+    );
 }
 
 #[test]
@@ -307,4 +316,47 @@ fn a_selection_marks_what_is_singular() {
         format!("{:.2}*", two.unwrap())
     );
     assert_eq!(selection.table().to_string(), expected);
+}
+
+#[test]
+fn components_of_one_mode() {
+    // A group of heavy tails beside a Gaussian one: z³ has a narrow and a wide component on one place.
+    let z = data::separated(4, 1200, 1, 1).x;
+    let mean = (0..1200).map(|i| z[(i, 0)]).sum::<f64>() / 1200.0;
+    let row = |i: usize| {
+        let z = z[(i, 0)] - mean;
+        if i.is_multiple_of(3) {
+            40.0 + z
+        } else {
+            z * z * z
+        }
+    };
+    let x = Mat::from_fn(1200, 1, |i, _| row(i));
+    let selection = Search::over(1..=6).run(&x).unwrap();
+    let found = selection.notes().into_iter().find_map(|note| match note {
+        Note::OneMode {
+            components,
+            n_pairs,
+        } => Some((components, n_pairs)),
+        _ => None,
+    });
+    let ((a, b), n_pairs) = found.unwrap();
+    let mean_of = |k: usize| selection.best().means()[(k, 0)];
+    assert!(mean_of(a).abs() < 2.0 && mean_of(b).abs() < 2.0);
+    let note = Note::OneMode {
+        components: (a, b),
+        n_pairs,
+    };
+    let such = if n_pairs > 1 {
+        format!(" ({n_pairs} such pairs)")
+    } else {
+        String::new()
+    };
+    assert_eq!(
+        note.to_string(),
+        format!(
+            "components {a} and {b} of the best have one mode together: they may be one group that is not Gaussian, so combine them{such}"
+        )
+    );
+    assert!(texts(&selection).contains(&note.to_string()));
 }
