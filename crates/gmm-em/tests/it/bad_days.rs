@@ -466,24 +466,32 @@ fn many_components() {
 
 #[test]
 fn many_features() {
-    let x = noise(500, 2000);
+    let fit = |[n, d]: [usize; 2], k, form, n_iterations| {
+        let em = Em::new(k)
+            .covariance(form)
+            .initialization(Initialization::KMeansPlusPlus)
+            .max_iterations(n_iterations);
+        em.fit(&noise(n, d)).unwrap()
+    };
     for form in [
         CovarianceType::Diag,
         CovarianceType::Eei,
         CovarianceType::Spherical,
-        CovarianceType::Full,
-        CovarianceType::Tied,
     ] {
-        let t = std::time::Instant::now();
-        let fit = Em::new(2)
-            .covariance(form)
-            .initialization(Initialization::KMeansPlusPlus)
-            .max_iterations(2)
-            .fit(&x)
-            .unwrap();
-        eprintln!("{form} {:?} {}", t.elapsed(), fit.report());
-        let is_dense = form.structure() == Structure::Dense;
-        assert_eq!(fit.report().n_singular > 0, is_dense, "{form}");
-        assert!(fit.report().log_likelihood.is_finite());
+        let fit = fit([500, 2000], 2, form, 2);
+        assert!(fit.report().log_likelihood.is_finite(), "{form}");
+        assert_eq!(fit.report().n_singular, 0, "{form}");
+    }
+    let tied = fit([500, 2000], 1, CovarianceType::Tied, 1);
+    assert!(tied.report().log_likelihood.is_finite());
+    assert_eq!(tied.report().n_singular, 1);
+    // Groups so far apart in units of the floor are exchanged by no row, so that the second M-step is the first one again: what
+    // the likelihood moves by is rounding, which the floor magnifies by 1e9. Eigenvalues of half the digits moved it by 2 %.
+    for form in [CovarianceType::Full, CovarianceType::Tied] {
+        let fit = fit([200, 800], 2, form, 2);
+        assert!(fit.report().n_singular > 0, "{form}");
+        let (first, second) = (fit.report().trace[0], fit.report().trace[1]);
+        let bound = 1e9 * 800.0 * f64::EPSILON * first.abs();
+        assert!((second - first).abs() <= bound, "{form}: {first} {second}");
     }
 }

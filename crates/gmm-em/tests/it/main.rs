@@ -6,6 +6,7 @@
 
 mod bad_days;
 mod bad_input;
+mod bad_starts;
 mod compact;
 mod golden;
 mod honesty;
