@@ -8,6 +8,7 @@ mod bad_days;
 mod bad_input;
 mod bad_starts;
 mod compact;
+mod equivariance;
 mod golden;
 mod honesty;
 mod laws;

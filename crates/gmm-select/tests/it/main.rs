@@ -13,6 +13,7 @@ mod mclust;
 mod notes;
 mod search;
 mod starts;
+mod units;
 
 use gmm_core::CovarianceType;
 use gmm_core::faer::Mat;
