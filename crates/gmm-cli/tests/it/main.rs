@@ -9,6 +9,7 @@
 mod common;
 mod ends;
 mod errors;
+mod faults;
 mod fit;
 #[path = "../../../../fuzz/replay.rs"]
 mod fuzz_regressions;
