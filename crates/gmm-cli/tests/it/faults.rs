@@ -183,3 +183,52 @@ fn ctrl_c_ends_a_search_with_the_best_so_far() {
         fs::remove_file(&model).unwrap();
     }
 }
+
+/// Files that claim more than they hold, and texts that are mostly structure, are refused within memory in proportion to their bytes.
+#[test]
+fn hostile_files_take_little_memory() {
+    let folder = Folder::new();
+    let head = r#"{"format": "gmm-model", "version": 1, "covariance_type": "full", "weights": "#;
+    let n = 2_000_000;
+    let deep = folder.write("deep.json", format!("{head}{}", "[".repeat(n)));
+    let flat = folder.write("flat.json", format!("{head}[0{}]}}", ",0".repeat(n)));
+    let empty = folder.write(
+        "empty.json",
+        format!(
+            "{head}[1], \"means\": [[]{}], \"covariances\": []}}",
+            ",[]".repeat(n)
+        ),
+    );
+    // 8 GiB of payload behind a header whose checksum is right.
+    let mut file = b"\x89GMM\r\n\x1a\n\x01\0\x01\0\x01\0\0\0".to_vec();
+    file.extend((1_u64 << 33).to_le_bytes());
+    file.extend([0; 4]);
+    file.extend(crc32(&file).to_le_bytes());
+    let long = folder.write("long.gmm", file);
+    // The largest has 6 MB: ten times that, and as much as the program and its libraries take by themselves.
+    for path in [deep, flat, empty, long] {
+        let output = limited("ulimit -v 250000", &["describe", &path])
+            .output()
+            .unwrap();
+        let ran = Ran::from(output);
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (Some(1), ""),
+            "{path}: {}",
+            ran.err
+        );
+        assert!(
+            ran.err.starts_with(&format!("error: {path}: ")),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+/// CRC-32 of IEEE 802.3, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let shift = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| shift(crc))
+    })
+}
