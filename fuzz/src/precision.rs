@@ -87,11 +87,20 @@ fn rounding(model: &GaussianMixture, table: &[f64], x: MatRef<'_, f64>) -> f64 {
     let soft = model.responsibilities(x).expect(evaluated);
     let joint = model.log_joint(x).expect(evaluated);
     let inflation = (d as f64 + 8.0) * d as f64 * model.variance_inflation().sqrt();
+    // log πₖ and log|Σₖ| are kept relative to the largest, so that those of a wide component are rounded at their distance from those of a
+    // narrow one: 354 nats from a variance of 1e308 to one of 1.
+    let constant = |i: usize, k: usize| joint[(i, k)] + squared[(i, k)] / 2.0;
+    let constants = |i: usize| {
+        (0..model.n_components())
+            .map(move |k| constant(i, k))
+            .filter(|c| c.is_finite())
+    };
+    let largest = |i: usize| constants(i).fold(f64::NEG_INFINITY, f64::max);
     let rows = (0..x.n_samples()).map(|i| {
         let parts = (0..model.n_components()).filter(|k| soft[(i, *k)] > 0.0);
         let part = |k: usize| {
-            let constant = joint[(i, k)] - frame.log_jacobian() + squared[(i, k)] / 2.0;
-            soft[(i, k)] * (inflation * squared[(i, k)] + 8.0 * (1.0 + constant.abs()))
+            let size = (constant(i, k) - frame.log_jacobian()).abs() + largest(i) - constant(i, k);
+            soft[(i, k)] * (inflation * squared[(i, k)] + 8.0 * (1.0 + size))
         };
         parts.map(part).sum::<f64>() + 8.0
     });
