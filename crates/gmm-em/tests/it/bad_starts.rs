@@ -352,3 +352,26 @@ fn views_with_odd_strides() {
         );
     }
 }
+
+/// Tables of one column given 2^61 times: what follows from them fits into no memory, and none is asked for.
+#[test]
+fn absurd_sizes_are_refused_at_once() {
+    let column = [1.5, -2.5];
+    for log_size in [33, 61] {
+        let n_features = 1_usize << log_size;
+        let x = MatRef::from_repeated_col(ColRef::from_slice(&column), n_features);
+        for form in CovarianceType::ALL {
+            // Statistics of diagonal forms of 2^33 features are 128 GB, which some machine has.
+            if log_size == 33 && form.block_len(2) != 4 {
+                continue;
+            }
+            let error = Em::new(1).covariance(form).fit(x).unwrap_err();
+            let expected = Error::TooLarge {
+                n_components: 1,
+                n_features,
+                form,
+            };
+            assert_eq!(error, expected, "{form}");
+        }
+    }
+}
