@@ -71,16 +71,22 @@ mod tests {
     use super::*;
     use faer::mat;
 
-    /// Rank 100 at 400 features: three eigenvalues in four are 0.
+    /// Rank 200 at 800 features: three eigenvalues in four are 0.
     #[test]
     fn matrices_of_low_rank_are_put_together_again() {
-        let (n, d) = (100, 400);
+        let (n, d) = (200, 800);
         let uniform = |at: usize| {
             let mixed = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) as f64 / 2f64.powi(64) - 0.5
+            ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11) as f64
+                / 2f64.powi(53)
         };
-        let roots = Mat::from_fn(n, d, |i, j| uniform(d * i + j));
-        let matrix = roots.transpose() * &roots;
+        let x = Mat::from_fn(n, d, |i, j| uniform(d * i + j));
+        let means: Vec<f64> = (0..d)
+            .map(|j| x.col(j).iter().sum::<f64>() / n as f64)
+            .collect();
+        let centred = Mat::from_fn(n, d, |i, j| x[(i, j)] - means[j]);
+        // In units of a floor of 1e-9, as a fit takes them.
+        let matrix = faer::Scale(12e9 / n as f64) * (centred.transpose() * &centred);
         let eigen = Eigen::new(matrix.as_ref()).unwrap();
         let scaled = Mat::from_fn(d, d, |i, e| eigen.vectors[(i, e)] * eigen.values[e]);
         let again = scaled * eigen.vectors.transpose();
