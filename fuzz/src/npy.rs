@@ -24,7 +24,7 @@ pub fn npy(data: &[u8]) -> Outcome {
         _ => {}
     }
     let piece = bytes.count(1, 7);
-    let file = if bytes.byte() % 8 == 0 {
+    let file = if bytes.byte() < 32 {
         bytes.rest().to_vec()
     } else {
         with_header(&mut bytes)
