@@ -52,6 +52,36 @@ fn csv() {
 }
 
 #[test]
+fn json() {
+    let shares = replay("json", bodies::json, random_bytes, &[]);
+    assert!(shares.random > 0.1, "{shares:?}");
+}
+
+#[test]
+fn kernels() {
+    let shares = replay("kernels", bodies::kernels, random_bytes, &[]);
+    assert!(shares.random > 0.99, "{shares:?}");
+}
+
+#[test]
+fn npy() {
+    let shares = replay("npy", bodies::npy, random_bytes, &[]);
+    assert!(shares.random > 0.1, "{shares:?}");
+}
+
+#[test]
+fn precision() {
+    let shares = replay("precision", bodies::precision, random_bytes, &[]);
+    assert!(shares.random > 0.5, "{shares:?}");
+}
+
+#[test]
+fn search() {
+    let shares = replay("search", bodies::search, random_bytes, &[]);
+    assert!(shares.random > 0.2, "{shares:?}");
+}
+
+#[test]
 fn every_target_is_replayed() {
     let mut targets: Vec<String> = files(&fuzz().join("fuzz_targets"))
         .iter()
@@ -60,7 +90,21 @@ fn every_target_is_replayed() {
     targets
         .iter_mut()
         .for_each(|target| target.truncate(target.len() - ".rs".len()));
-    assert_eq!(targets, ["csv", "density", "fit", "load", "merge"]);
+    assert_eq!(
+        targets,
+        [
+            "csv",
+            "density",
+            "fit",
+            "json",
+            "kernels",
+            "load",
+            "merge",
+            "npy",
+            "precision",
+            "search"
+        ]
+    );
 }
 
 /// Which share of the inputs came through to the properties: a body that refuses nearly all checks nearly nothing.

@@ -13,15 +13,25 @@ mod bytes;
 mod csv;
 mod density;
 mod fit;
+mod json;
+mod kernels;
 mod load;
 mod merge;
 mod model;
+mod npy;
+mod precision;
+mod search;
 
 pub use self::csv::csv;
 pub use self::density::density;
 pub use self::fit::fit;
+pub use self::json::json;
+pub use self::kernels::kernels;
 pub use self::load::load;
 pub use self::merge::merge;
+pub use self::npy::npy;
+pub use self::precision::precision;
+pub use self::search::search;
 
 /// How far an input came. A body that refuses nearly everything checks nearly nothing: the replay counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +49,9 @@ pub(crate) fn check_message(error: &dyn std::error::Error) {
         !message.is_empty() && !message.ends_with('.'),
         "message: {message:?}"
     );
+    // Two lists of eight columns with names of 40 characters are the most there is to say; a character has up to four bytes.
     assert!(
-        !message.contains('\n') && message.len() < 500,
+        !message.contains('\n') && message.chars().count() < 1200,
         "message: {message:?}"
     );
 }

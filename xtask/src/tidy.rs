@@ -1,8 +1,9 @@
 //! `cargo xtask tidy`: conventions of the repository that a program can check.
 //!
-//! Rules about packages are in `layers`, about Rust sources in `rules`, about links in `markdown`; `source` tells code
+//! Rules about packages are in `layers`, about Rust sources in `rules`, about links in `markdown`, about the page of bad days in `bad_days`; `source` tells code
 //! from comments and the product from its tests. Each rule says where, what it found, and how to mend it.
 
+mod bad_days;
 mod layers;
 mod markdown;
 mod rules;
@@ -28,11 +29,13 @@ Usage: cargo xtask tidy
   silent     libraries read no clock and no environment, print nothing, end no process; only gmm-io opens files
   tests      no ignored test
   unfinished no todo!, unimplemented! or dbg!; no .unwrap() outside tests
+  unwinding  no product code catches a panic: it works the same where a panic ends the process
   parallel   libraries never touch faer's process-wide parallelism
   bincode    one source file of gmm-io names it
   messages   error messages start in lower case and have no final full stop
   opening    every source opens with a `//!` line that says what it is for
   length     a source past 500 lines is noted, past 700 it fails
+  bad-days   each line of docs/BAD-DAYS.md names tests that exist and quotes messages that they check
   links      links between files of the repository lead somewhere
 ",
     run,
@@ -102,6 +105,9 @@ pub(crate) fn check() -> Outcome {
         }
     }
     findings.extend(rules::check(&sources));
+    let page = fs::read_to_string(root.join(bad_days::PAGE))
+        .map_err(|error| format!("cannot read {}: {error}", bad_days::PAGE))?;
+    findings.extend(bad_days::check(&page, &sources));
     findings.sort_by(|a, b| (a.is_note, &a.path, a.line).cmp(&(b.is_note, &b.path, b.line)));
 
     for Finding {

@@ -82,6 +82,16 @@ pub(crate) fn fit(error: &gmm_em::Error, data: &Data) -> String {
             counted(*found, "distinct row")
         ),
         Error::ConstantFeature { feature, value } => constant(*feature, *value, data),
+        Error::NegligibleFeature {
+            feature,
+            widest,
+            form,
+        } => format!(
+            "the spread of {} is nothing next to that of {}, and {form} covariances measure all columns in one unit; \
+             rescale the columns, or choose a form with a unit for each (--covariance full, tied or diag)",
+            data.feature(*feature),
+            data.feature(*widest)
+        ),
         Error::Collapsed {
             iteration, pivot, ..
         } => format!(

@@ -260,15 +260,29 @@ impl Em {
             if let Some(feature) = constant
                 .filter(|_| self.covariance.structure() != Structure::Isotropic || all_constant)
             {
-                let counted = |row: &usize| x.weights().is_none_or(|w| w[*row] > 0.0);
-                let row = (0..x.n_samples()).find(counted).unwrap_or(0);
-                return Err(Error::ConstantFeature {
-                    feature,
-                    value: x.value(row, feature),
-                });
+                return Err(self.without_spread(x, &variances, feature));
             }
         }
         Ok(summary)
+    }
+
+    /// Why a feature has no variance in the frame: it is constant, or only so next to another one in the same unit.
+    fn without_spread(&self, x: &Samples<'_>, variances: &[f64], feature: usize) -> Error {
+        let counted = |row: &usize| x.weights().is_none_or(|w| w[*row] > 0.0);
+        let mut rows = (0..x.n_samples()).filter(counted);
+        let value = x.value(rows.next().unwrap_or(0), feature);
+        let varies = rows.any(|row| (x.value(row, feature) - value).abs() > 0.0);
+        let is_widest = |j: &usize| variances.iter().all(|v| *v <= variances[*j]);
+        let widest = (0..variances.len()).find(is_widest).unwrap_or(feature);
+        if varies && widest != feature && !self.covariance.is_scale_free() {
+            let form = self.covariance;
+            return Error::NegligibleFeature {
+                feature,
+                widest,
+                form,
+            };
+        }
+        Error::ConstantFeature { feature, value }
     }
 
     /// Refuses statistics that no memory holds, before anything is computed.

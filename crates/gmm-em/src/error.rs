@@ -31,6 +31,18 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
+    /// Next to the widest feature this one has no spread, under a form that measures all features in one unit.
+    #[error(
+        "the spread of feature {feature} is nothing next to that of feature {widest}, and {form} covariances measure all features in one unit; rescale the columns, or use a form with a unit for each (full, tied, diag)"
+    )]
+    NegligibleFeature {
+        /// The feature.
+        feature: usize,
+        /// The feature of the largest variance.
+        widest: usize,
+        /// The form.
+        form: gmm_core::CovarianceType,
+    },
     /// A component lost its variance, and the rescue policy is to fail (or nothing can be rescued).
     #[error(
         "component {component} collapsed at iteration {iteration} (covariance pivot {pivot} is not positive); add regularization or use fewer components"

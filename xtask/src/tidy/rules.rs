@@ -22,6 +22,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
         silent(source, &mut findings);
         unfinished(source, &mut findings);
         ignored(source, &mut findings);
+        unwinding(source, &mut findings);
         parallel(source, &mut findings);
         messages(source, &mut findings);
         opening(source, &mut findings);
@@ -171,6 +172,18 @@ fn ignored(source: &Source, findings: &mut Vec<Finding>) {
                 "a documentation example is ignored",
                 mend,
             );
+        }
+    }
+}
+
+/// With `panic = "abort"` nothing can be caught, and what a caught panic leaves behind may be half done.
+fn unwinding(source: &Source, findings: &mut Vec<Finding>) {
+    let is_product = |at: &usize| source.path.starts_with("crates/") && !source.is_test(*at);
+    for name in ["catch_unwind", "resume_unwind", "panicking"] {
+        for at in source.find(name).filter(is_product) {
+            let mend = "return an error; programs of others may be built so that a panic ends them";
+            let found = format!("the product relies on unwinding: `{name}`");
+            fail(findings, source, at, "unwinding", found, mend);
         }
     }
 }
@@ -388,6 +401,18 @@ mod tests {
             1
         );
         assert!(found(LIBRARY, "/// ```text\n/// ignore\n/// ```\nfn f() {}").is_empty());
+    }
+
+    #[test]
+    fn catching_a_panic_fails_outside_tests() {
+        let text = "let outcome = std::panic::catch_unwind(fit);";
+        assert_eq!(
+            found(LIBRARY, text),
+            ["1: [unwinding] the product relies on unwinding: `catch_unwind`"]
+        );
+        assert_eq!(found("crates/gmm-cli/src/main.rs", text).len(), 1);
+        assert!(found("crates/gmm-em/tests/it/main.rs", text).is_empty());
+        assert!(found("fuzz/replay.rs", text).is_empty());
     }
 
     #[test]

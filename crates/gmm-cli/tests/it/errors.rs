@@ -323,3 +323,16 @@ fn collapses_that_are_to_be_failures() {
          form (--covariance diag) or fewer components (-k)",
     );
 }
+
+#[test]
+fn columns_that_are_nothing_next_to_others() {
+    let text = "a,b\n1e-8,1e8\n2e-8,-1e8\n4e-8,3e8\n3e-8,2e8\n";
+    let args = ["fit", "-", "-k", "1", "--covariance"];
+    gmm_on(text, &[&args[..], &["VEV"]].concat()).refused(
+        1,
+        "standard input: the spread of column \"a\" is nothing next to that of column \"b\", and VEV covariances measure all columns in \
+         one unit; rescale the columns, or choose a form with a unit for each (--covariance full, tied or diag)",
+    );
+    // What the message says helps.
+    gmm_on(text, &[&args[..], &["diag"]].concat()).ok();
+}

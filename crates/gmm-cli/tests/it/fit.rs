@@ -3,7 +3,7 @@
 use gmm_core::faer::Mat;
 use serde_json::Value;
 
-use crate::common::{Folder, gmm, gmm_on};
+use crate::common::{Folder, Ran, command, gmm, gmm_on};
 
 fn log_likelihood(found: &Value) -> f64 {
     found["fit"]["log_likelihood"].as_f64().unwrap()
@@ -273,4 +273,17 @@ fn values_of_any_size_are_written_readably() {
             .collect::<Vec<_>>()[3..],
         ["3.9e-150 ± 2.0e-150", "5.0e150 ± 1.4e150"]
     );
+}
+
+/// Numbers are read and written the same way whatever the language of the system is.
+#[test]
+fn a_foreign_locale_changes_nothing() {
+    let args = ["fit", "data/old_faithful.csv", "-k", "2", "--json"];
+    let expected = gmm(&args).ok();
+    let output = command(&args)
+        .env("LC_ALL", "de_DE.UTF-8")
+        .env("LANG", "tr_TR.UTF-8")
+        .output()
+        .unwrap();
+    assert_eq!(Ran::from(output).ok(), expected);
 }

@@ -10,6 +10,7 @@ mod common;
 mod doubt;
 mod ends;
 mod errors;
+mod faults;
 mod fit;
 #[path = "../../../../fuzz/replay.rs"]
 mod fuzz_regressions;

@@ -110,6 +110,10 @@ impl Spectrum<'_> {
                     .sum();
                 *a = self.raised(sum / total, j);
             }
+            // An axis without any spread: volumes would fall and the other axes grow without end. What is singular is left so.
+            if self.floor.is_none() && shape.contains(&0.0) {
+                break;
+            }
             let trace = |w: &Vec<f64>| -> f64 {
                 let terms = w.iter().zip(&shape).filter(|(w, _)| **w > 0.0);
                 terms.map(|(w, a)| w / a).sum()

@@ -4,8 +4,11 @@
     reason = "a test that cannot go on should stop here"
 )]
 
+mod bad_days;
 mod bad_input;
+mod bad_starts;
 mod compact;
+mod equivariance;
 mod golden;
 mod honesty;
 mod laws;
@@ -21,7 +24,7 @@ mod tied;
 
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
-use gmm_em::{Em, Regularization, Rescue, Start, Stopping};
+use gmm_em::{Em, Fit, Regularization, Rescue, Start, Stopping};
 use gmm_testkit::data;
 use gmm_testkit::naive::{Form, Mixture};
 
@@ -80,4 +83,29 @@ fn groups(
         .unwrap()
         .into_model();
     (x, weights, start)
+}
+
+/// What is true of every fit that is returned, however bad the day.
+fn checked(fit: &Fit, x: Samples<'_>, what: &str) {
+    let (model, report) = (fit.model(), fit.report());
+    assert!(report.log_likelihood.is_finite(), "{what}: {report}");
+    let total: f64 = model.weights().iter().sum();
+    // Each of K weights is rounded, and so is their sum.
+    let k = model.n_components() as f64;
+    assert!((total - 1.0).abs() <= 2.0 * k * f64::EPSILON, "{what}");
+    for c in 0..model.n_components() {
+        let variances = model.covariances().variances(c);
+        let is_sound = |v: &f64| *v > 0.0 && v.is_finite();
+        assert!(variances.iter().all(is_sound), "{what}: {variances:?}");
+    }
+    let labels = model.predict(x).unwrap();
+    assert!(labels.iter().all(|l| *l < model.n_components()), "{what}");
+    let soft = model.responsibilities(x).unwrap();
+    for i in 0..x.n_samples() {
+        let sum: f64 = soft.row(i).iter().sum();
+        assert!(
+            (sum - 1.0).abs() <= 2.0 * (k + 2.0) * f64::EPSILON,
+            "{what}, row {i}: {sum}"
+        );
+    }
 }

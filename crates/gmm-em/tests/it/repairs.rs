@@ -1,8 +1,9 @@
 //! Data on which other systems collapse: the fit saves itself, and every repair is an event.
 
+use gmm_core::covariance::Structure;
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Samples};
-use gmm_em::{Em, Event, Fit, Initialization, Regularization, Rescue, Start};
+use gmm_em::{Em, Error, Event, Fit, Initialization, Regularization, Rescue, Start};
 use gmm_testkit::data;
 
 fn assert_valid(fit: &Fit) {
@@ -226,6 +227,35 @@ fn tiny_and_huge_weights_are_fitted_right() {
             fit.model().predict(&x).unwrap(),
             base.model().predict(&x).unwrap(),
             "{weight:e}"
+        );
+    }
+}
+
+/// A column that says which group a row belongs to has no variance within the groups: an error that names it, or an event.
+#[test]
+fn a_column_of_labels_is_held_or_named() {
+    let labels: Vec<usize> = (0..60).map(|i| usize::from(i % 3 == 0)).collect();
+    let x = Mat::from_fn(60, 2, |i, j| [(i as f64).sin(), labels[i] as f64][j]);
+    for form in CovarianceType::ALL {
+        let em = Em::new(2).covariance(form);
+        let held = em.fit_from(&x, Start::Labels(&labels)).unwrap();
+        assert_valid(&held);
+        let plain = em
+            .regularization(Regularization::None)
+            .rescue(Rescue::Fail)
+            .fit_from(&x, Start::Labels(&labels));
+        if form.structure() == Structure::Isotropic {
+            assert!(plain.is_ok() && held.report().events.is_empty(), "{form}");
+            continue;
+        }
+        assert!(
+            matches!(plain, Err(Error::Collapsed { iteration: 1, .. })),
+            "{form}: {plain:?}"
+        );
+        assert!(
+            matches!(held.report().events[0], Event::Floored { .. }),
+            "{form}: {:?}",
+            held.report().events
         );
     }
 }

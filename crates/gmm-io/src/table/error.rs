@@ -315,12 +315,17 @@ impl fmt::Display for ForeignKind {
 /// How many columns a message lists before it counts the rest.
 const LIST_LEN: usize = 8;
 
-/// Longer text is cut for messages, at this many characters.
+/// Longer text is cut for messages, at this many characters as they are shown: a control character takes five.
 const SHORT_LEN: usize = 40;
 
 /// Text that fits in a message.
 fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHORT_LEN) {
+    let mut width = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        width += letter.escape_debug().count();
+        width > SHORT_LEN
+    });
+    match end {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }

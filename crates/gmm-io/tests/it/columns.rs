@@ -133,3 +133,24 @@ fn names_with_hyphens_and_digits_stay_names() {
     let again: ColumnSelector = selector.to_string().parse().unwrap();
     assert_eq!(again, selector);
 }
+
+/// Names are shortened by what a message shows: a control character takes five letters there.
+#[test]
+fn long_names_are_shortened_as_they_are_shown() {
+    let message = |name: &str| {
+        let text = format!("{name},b\n1,2\nx,4\n5,6\n");
+        read_csv(text.as_bytes(), &CsvOptions::default())
+            .unwrap_err()
+            .to_string()
+    };
+    let plain = message(&"n".repeat(50));
+    assert!(
+        plain.contains(&format!("(\"{}...\")", "n".repeat(40))),
+        "{plain}"
+    );
+    let odd = message(&"\u{2}".repeat(50));
+    assert!(
+        odd.contains(&format!("(\"{}...\")", "\\u{2}".repeat(8))),
+        "{odd}"
+    );
+}

@@ -19,6 +19,7 @@ mod notes;
 mod overlap;
 mod search;
 mod starts;
+mod units;
 
 use gmm_core::CovarianceType;
 use gmm_core::faer::Mat;

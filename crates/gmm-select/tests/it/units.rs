@@ -1,0 +1,82 @@
+//! What is chosen doesn't depend on the units of the data.
+
+use gmm_core::CovarianceType;
+use gmm_core::faer::Mat;
+use gmm_em::Stopping;
+use gmm_select::{Criterion, Search, Selection};
+use gmm_testkit::data;
+
+fn scaled(x: &Mat<f64>, units: &[f64]) -> Mat<f64> {
+    Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)] * units[j])
+}
+
+fn run(x: &Mat<f64>, forms: &[CovarianceType]) -> Selection {
+    let em = gmm_em::Em::new(1).stopping(Stopping::RemainingGain(1e-8));
+    let search = Search::over(1..=4).covariances(forms.iter().copied());
+    search.starts(3).em(em).run(x).unwrap()
+}
+
+/// Each candidate's criterion is moved by 2 n Σ ln aⱼ, so that differences and the choice stay.
+fn assert_same_choice(x: &Mat<f64>, forms: &[CovarianceType], units: &[f64]) {
+    let (plain, other) = (run(x, forms), run(&scaled(x, units), forms));
+    let (a, b) = (plain.best_candidate(), other.best_candidate());
+    assert_eq!(
+        (a.n_components, a.covariance),
+        (b.n_components, b.covariance),
+        "{units:?}"
+    );
+    let shift = 2.0 * x.nrows() as f64 * units.iter().map(|u| u.ln()).sum::<f64>();
+    for (a, b) in plain.candidates().iter().zip(other.candidates()) {
+        let what = format!("{} {} {units:?}", a.n_components, a.covariance);
+        let (Some(before), Some(after)) = (plain.value(a), other.value(b)) else {
+            assert_eq!(a.fitted.is_err(), b.fitted.is_err(), "{what}");
+            continue;
+        };
+        // Both fits stop within 1e-8 nats of what Aitken's estimate says is left, which is right to a factor of a hundred.
+        let bound = 2e-6 + 1e-12 * (before.abs() + shift.abs());
+        let off = (after - before - shift).abs();
+        assert!(off <= bound, "{what}: {before} and {after}, off by {off:e}");
+    }
+}
+
+#[test]
+fn a_common_unit_changes_no_choice() {
+    let x = data::separated(21, 150, 2, 3).x;
+    // Powers of two change no bit of a path, others its rounding: inches to centimetres, and the ends of the range.
+    for unit in [2.54, 0.25, 2f64.powi(400), 1e-145, 1e145] {
+        assert_same_choice(&x, &CovarianceType::ALL, &[unit; 2]);
+    }
+}
+
+#[test]
+fn units_of_their_own_change_no_choice_of_scale_free_forms() {
+    let x = data::separated(22, 150, 2, 3).x;
+    let forms: Vec<_> = (CovarianceType::ALL.into_iter())
+        .filter(|form| form.is_scale_free())
+        .collect();
+    assert_eq!(forms.len(), 8);
+    for units in [[2.54, 0.4536], [1e-145, 1e145], [1e6, 1e-9]] {
+        assert_same_choice(&x, &forms, &units);
+    }
+}
+
+/// A shift changes nothing either, and every criterion moves as BIC does.
+#[test]
+fn criteria_move_by_the_same_constant() {
+    let x = data::separated(23, 120, 2, 2).x;
+    let model = gmm_em::Em::new(2).fit(&x).unwrap().into_model();
+    let unit = 2f64.powi(-37);
+    let small = scaled(&x, &[unit; 2]);
+    let other = gmm_em::Em::new(2).fit(&small).unwrap().into_model();
+    let scores = gmm_select::Scores::new(&model, &x).unwrap();
+    let moved = gmm_select::Scores::new(&other, &small).unwrap();
+    let shift = 2.0 * 120.0 * 2.0 * unit.ln();
+    for criterion in Criterion::ALL {
+        let off = criterion.value(&moved) - criterion.value(&scores) - shift;
+        // The constant is 12 000 nats, rounded at its own size in two sums.
+        assert!(
+            off.abs() <= 16.0 * f64::EPSILON * shift.abs(),
+            "{criterion:?}: {off:e}"
+        );
+    }
+}
