@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
+use gmm_core::block::Block;
 use gmm_core::covariance::Moments;
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::{GaussianMixture, Samples};
+use gmm_core::{GaussianMixture, Proportions, Samples};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
@@ -12,7 +13,7 @@ use crate::kmeans::{KMeans, uniform};
 use crate::pass::{assignment, expectation, row_by_row};
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
-use crate::{Em, Error, split};
+use crate::{Em, Error, noise, split};
 
 /// How a fit finds its first responsibilities or parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,11 +61,12 @@ impl Initialization {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Start<'a> {
-    /// The first E-step uses this mixture.
+    /// The first E-step uses this mixture. Its weights are made equal, and it gets noise or loses it, where the settings ask for that.
     Mixture(&'a GaussianMixture),
-    /// One component per row, from 0; the first M-step uses them.
+    /// One component per row, from 0; with noise n_components is its label. The first M-step uses them.
     Labels(&'a [usize]),
-    /// n_samples x n_components, rows sum to 1; the first M-step uses them.
+    /// n_samples x n_components, rows sum to 1; with noise there may be one more column, its responsibilities. The first M-step uses
+    /// them.
     Responsibilities(MatRef<'a, f64>),
 }
 
@@ -181,12 +183,13 @@ fn random_shares(seed: u64, row: usize, r: &mut [f64]) {
     r.iter_mut().for_each(|r| *r /= sum);
 }
 
-/// A given start, checked.
+/// A given start, checked; `noise` is the log-density of the class of noise, in the frame.
 pub(crate) fn given(
     em: &Em,
     x: &Samples<'_>,
     summary: &Summary,
     start: Start<'_>,
+    noise: Option<f64>,
 ) -> Result<Begin, Error> {
     let n = em.n_components;
     match start {
@@ -204,11 +207,16 @@ pub(crate) fn given(
                     expected: em.covariance,
                 });
             }
-            Ok(Begin::Model(model.to_frame(&summary.frame)?))
+            let model = noise::begin(model.to_frame(&summary.frame)?, noise)?;
+            Ok(Begin::Model(match em.proportions {
+                Proportions::Equal => model.with_equal_weights(),
+                other => model.with_proportions(other)?,
+            }))
         }
         Start::Labels(labels) => {
             check_rows(labels.len(), x)?;
-            if let Some(row) = labels.iter().position(|l| *l >= n) {
+            let n_classes = n + usize::from(noise.is_some());
+            if let Some(row) = labels.iter().position(|l| *l >= n_classes) {
                 return Err(Error::StartLabel {
                     row,
                     label: labels[row],
@@ -219,11 +227,13 @@ pub(crate) fn given(
                 r.fill(0.0);
                 r[labels[row]] = 1.0;
             });
-            let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
-            Ok(Begin::Statistics(statistics))
+            Ok(Begin::Statistics(of_classes(
+                em, x, summary, n_classes, &assign, noise,
+            )?))
         }
         Start::Responsibilities(given) => {
-            if given.ncols() != n {
+            let has_noise = noise.is_some() && given.ncols() == n + 1;
+            if given.ncols() != n && !has_noise {
                 return Err(Error::StartComponents {
                     found: given.ncols(),
                     expected: n,
@@ -234,10 +244,33 @@ pub(crate) fn given(
                 let values = r.iter_mut().enumerate();
                 values.for_each(|(k, r)| *r = given[(row, k)]);
             });
-            let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
-            Ok(Begin::Statistics(statistics))
+            let noise = noise.filter(|_| has_noise);
+            Ok(Begin::Statistics(of_classes(
+                em,
+                x,
+                summary,
+                given.ncols(),
+                &assign,
+                noise,
+            )?))
         }
     }
+}
+
+/// The statistics of given responsibilities, the last of which are those of noise if there is a density of it.
+fn of_classes(
+    em: &Em,
+    x: &Samples<'_>,
+    summary: &Summary,
+    n_classes: usize,
+    assign: &(impl Fn(&Block, &mut [f64]) + Sync),
+    noise: Option<f64>,
+) -> Result<SufficientStatistics, Error> {
+    let mut statistics = assignment(x, &summary.frame, em.covariance, n_classes, assign)?;
+    if let Some(log_density) = noise {
+        statistics.take_last_as_noise(log_density);
+    }
+    Ok(statistics)
 }
 
 fn check_rows(found: usize, x: &Samples<'_>) -> Result<(), Error> {

@@ -3,7 +3,10 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{self, Maximized, Moments, Regularizer, Structure};
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::{CompensatedSum, CovarianceType, Covariances, GaussianMixture, Samples, Scratch};
+use gmm_core::{
+    CompensatedSum, CovarianceType, Covariances, GaussianMixture, Noise, Proportions, Samples,
+    Scratch,
+};
 
 use crate::pass::{assignment, expectation, row_by_row};
 use crate::regularization::Scale;
@@ -53,15 +56,39 @@ pub struct SufficientStatistics {
     pub(crate) n_samples: usize,
     /// The row of lowest density, and its log-density.
     pub(crate) least_likely: Option<(usize, f64)>,
+    /// Whether the M-step keeps the weights equal.
+    pub(crate) proportions: Proportions,
+    /// Of the class of noise, if there is one.
+    pub(crate) noise: Option<NoiseStatistics>,
+}
+
+/// What an E-step leaves of the rows that are noise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct NoiseStatistics {
+    pub(crate) occupancy: f64,
+    /// Of the noise; no M-step changes it.
+    pub(crate) log_density: f64,
 }
 
 impl SufficientStatistics {
-    /// The statistics of no data, for a model.
+    /// The statistics of no data, for a model: its form, its proportions and its noise are those of the M-step.
     pub fn zeros(model: &GaussianMixture) -> Self {
-        Self::about(model.covariance_type(), model.means().to_owned())
+        Self::of_model(model, model.means().to_owned())
     }
 
-    /// The statistics of no data, with means relative to the rows of `shifts`.
+    /// [`zeros`](Self::zeros) with means relative to the rows of `shifts`.
+    pub(crate) fn of_model(model: &GaussianMixture, shifts: Mat<f64>) -> Self {
+        Self {
+            proportions: model.proportions(),
+            noise: model.noise().map(|noise| NoiseStatistics {
+                occupancy: 0.0,
+                log_density: noise.log_density(),
+            }),
+            ..Self::about(model.covariance_type(), shifts)
+        }
+    }
+
+    /// The statistics of no data without noise, for free weights, with means relative to the rows of `shifts`.
     pub(crate) fn about(form: CovarianceType, shifts: Mat<f64>) -> Self {
         let zeros = Moments::zeros(form.structure(), shifts.ncols());
         Self {
@@ -72,6 +99,8 @@ impl SufficientStatistics {
             total_weight: 0.0,
             n_samples: 0,
             least_likely: None,
+            proportions: Proportions::Free,
+            noise: None,
         }
     }
 
@@ -102,7 +131,8 @@ impl SufficientStatistics {
     /// the bits don't depend on the number of threads.
     ///
     /// # Errors
-    /// [`Error::StatisticsShape`] if the model has another shape, and those of the data.
+    /// [`Error::StatisticsShape`] if the model has another shape, [`Error::StatisticsClasses`] if it has other noise or other
+    /// proportions, and those of the data.
     pub fn observe<'a>(
         &mut self,
         model: &GaussianMixture,
@@ -113,6 +143,7 @@ impl SufficientStatistics {
             model.n_components(),
             model.n_features(),
         )?;
+        self.check_classes(&Self::of_model(model, Mat::new()))?;
         let x = x.into();
         x.check_shape(model.n_features())?;
         let shifts = self.shifts.clone();
@@ -124,9 +155,11 @@ impl SufficientStatistics {
     /// Adds the statistics of other data.
     ///
     /// # Errors
-    /// [`Error::StatisticsShape`] if the other statistics have another form, number of components or of features.
+    /// [`Error::StatisticsShape`] if the other statistics have another form, number of components or of features,
+    /// [`Error::StatisticsClasses`] if they have other noise or other proportions.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.check_shape(other.form, other.n_components(), other.n_features())?;
+        self.check_classes(other)?;
         let mut other = other.clone();
         for (k, moments) in other.moments.iter_mut().enumerate() {
             for (j, mean) in moments.mean.iter_mut().enumerate() {
@@ -141,6 +174,9 @@ impl SufficientStatistics {
     pub(crate) fn add(&mut self, other: &Self) {
         for (mine, others) in self.moments.iter_mut().zip(&other.moments) {
             mine.merge(others);
+        }
+        if let (Some(mine), Some(others)) = (&mut self.noise, &other.noise) {
+            mine.occupancy += others.occupancy;
         }
         self.log_likelihood.merge(&other.log_likelihood);
         self.total_weight += other.total_weight;
@@ -164,6 +200,9 @@ impl SufficientStatistics {
             });
         }
         self.moments.iter_mut().for_each(|m| m.scale(factor));
+        if let Some(noise) = &mut self.noise {
+            noise.occupancy *= factor;
+        }
         self.log_likelihood.scale(factor);
         self.total_weight *= factor;
         Ok(())
@@ -171,7 +210,7 @@ impl SufficientStatistics {
 
     /// The M-step: the mixture that maximizes the (regularized) expected log-likelihood.
     ///
-    /// The data's own scale, which relative regularization needs, is taken from the statistics.
+    /// The data's own scale, which relative regularization needs, is taken from the statistics: with noise, that of the other rows.
     ///
     /// Forms whose M-step is a search (VEI, VEE, VEV, EVE, VVE) begin it at a guess from the statistics, so that it may end in another
     /// local maximum than the mixture before: [`maximize_from`](Self::maximize_from) keeps the likelihood from falling.
@@ -185,7 +224,8 @@ impl SufficientStatistics {
     /// The M-step, whose searches begin at the covariances of `previous`, the mixture that the statistics were gathered with.
     ///
     /// # Errors
-    /// Those of [`maximize`](Self::maximize), and [`Error::StatisticsShape`] if the mixture has another shape.
+    /// Those of [`maximize`](Self::maximize), and [`Error::StatisticsShape`] or [`Error::StatisticsClasses`] if the mixture has another shape,
+    /// other noise or other proportions.
     pub fn maximize_from(
         &self,
         previous: &GaussianMixture,
@@ -196,6 +236,7 @@ impl SufficientStatistics {
             previous.n_components(),
             previous.n_features(),
         )?;
+        self.check_classes(&Self::of_model(previous, Mat::new()))?;
         let regularizer = self.regularizer(regularization)?;
         let maximized = self.maximize_with(&regularizer, Some(previous.covariances()))?;
         Ok(self.mixture(maximized)?)
@@ -255,11 +296,39 @@ impl SufficientStatistics {
         )?)
     }
 
-    /// πₖ = Nₖ / Σ N together with the means and covariances.
+    /// πₖ = Nₖ / Σ N (or all of them the mean of these) together with the means and covariances.
     pub(crate) fn mixture(&self, maximized: Maximized) -> Result<GaussianMixture, gmm_core::Error> {
-        let total: f64 = self.moments.iter().map(|m| m.occupancy).sum();
-        let weights = self.moments.iter().map(|m| m.occupancy / total).collect();
-        GaussianMixture::new(weights, maximized.means, maximized.covariances)
+        let of_components: f64 = self.moments.iter().map(|m| m.occupancy).sum();
+        let total = of_components + self.noise.map_or(0.0, |noise| noise.occupancy);
+        let weights = match self.proportions {
+            Proportions::Equal => {
+                vec![of_components / total / self.n_components() as f64; self.n_components()]
+            }
+            _ => self.moments.iter().map(|m| m.occupancy / total).collect(),
+        };
+        let Maximized {
+            means, covariances, ..
+        } = maximized;
+        let model = match self.noise {
+            None => GaussianMixture::new(weights, means, covariances)?,
+            Some(noise) => {
+                let noise = Noise::new(noise.occupancy / total, noise.log_density)?;
+                GaussianMixture::new_with_noise(weights, means, covariances, noise)?
+            }
+        };
+        model.with_proportions(self.proportions)
+    }
+
+    /// Makes the last component the class of noise.
+    pub(crate) fn take_last_as_noise(&mut self, log_density: f64) {
+        let Some(last) = self.n_components().checked_sub(1) else {
+            return;
+        };
+        self.noise = Some(NoiseStatistics {
+            occupancy: self.moments[last].occupancy,
+            log_density,
+        });
+        self.remove(last);
     }
 
     /// The shifts, component by component.
@@ -283,6 +352,11 @@ impl SufficientStatistics {
     /// Σᵢ wᵢ rᵢₖ for each component.
     pub fn occupancy(&self) -> Vec<f64> {
         self.moments.iter().map(|m| m.occupancy).collect()
+    }
+
+    /// Σᵢ wᵢ rᵢ₀ of the noise, if there is a class of it.
+    pub fn noise_occupancy(&self) -> Option<f64> {
+        self.noise.map(|noise| noise.occupancy)
     }
 
     /// Σᵢ wᵢ log p(xᵢ) in nats, under the models the data were observed with.
@@ -315,6 +389,19 @@ impl SufficientStatistics {
         self.form
     }
 
+    /// Statistics with another density of the noise are those of another model.
+    fn check_classes(&self, other: &Self) -> Result<(), Error> {
+        let classes = |s: &Self| {
+            let density = s.noise.map(|noise| noise.log_density.to_bits());
+            (density, s.proportions)
+        };
+        if classes(self) == classes(other) {
+            Ok(())
+        } else {
+            Err(Error::StatisticsClasses)
+        }
+    }
+
     fn check_shape(
         &self,
         form: CovarianceType,
@@ -335,7 +422,7 @@ impl SufficientStatistics {
     }
 
     /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
-    /// `scratch.active`. `shifts` are the rows of ours. A component whose responsibilities are all at most `negligible`
+    /// `scratch.active`, and after them those of noise, where all components are in use. `shifts` are the rows of ours. A component whose responsibilities are all at most `negligible`
     /// (0 where it is not given) is left out.
     pub(crate) fn add_block(
         &mut self,
@@ -360,6 +447,12 @@ impl SufficientStatistics {
                 &mut scratch.centred,
                 &mut scratch.scaled,
             );
+        }
+        if let Some(noise) = &mut self.noise
+            && let Some(r) = (scratch.joint.chunks_exact_mut(BLOCK_ROWS)).nth(self.moments.len())
+        {
+            weigh(block, r);
+            noise.occupancy += r.iter().sum::<f64>();
         }
         self.count(block);
     }

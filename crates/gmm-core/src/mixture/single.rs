@@ -51,8 +51,11 @@ impl SingleScratch {
 }
 
 impl GaussianMixture {
-    /// Expert: the mixture in single precision; `None` where it is out of its range.
+    /// Expert: the mixture in single precision; `None` where it is out of its range, and with noise.
     pub fn single(&self) -> Option<SingleMixture> {
+        if self.noise.is_some() {
+            return None;
+        }
         let factors = self.factors.iter().map(|factor| factor.single());
         let constants = self.terms.iter().map(|term| term.constant as f32);
         let in_range = |mean: &f64| mean.abs() < 1e15;

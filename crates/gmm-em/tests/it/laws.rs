@@ -33,7 +33,7 @@ fn regularization() -> impl Strategy<Value = Regularization> {
 /// The noise level of the fit itself (debug builds assert it in every iteration of every test), with room for a model on the
 /// way that was worse conditioned than the last one: a sum of W terms of about D nats each, whose squared distances magnify
 /// rounding by the variance inflation and by how small the model's standard deviations are against the data.
-fn slack(fit: &Fit, d: usize) -> f64 {
+pub(crate) fn slack(fit: &Fit, d: usize) -> f64 {
     let (report, model) = (fit.report(), fit.model());
     let largest = report.objective.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let covariance = model.covariance();

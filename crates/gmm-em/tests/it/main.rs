@@ -5,6 +5,7 @@
 )]
 
 mod bad_input;
+mod classes;
 mod compact;
 mod golden;
 mod honesty;
