@@ -256,7 +256,7 @@ impl Em {
     }
 
     /// Checks settings and data, and measures the data.
-    fn prepare(&self, x: &Samples<'_>) -> Result<Summary, Error> {
+    pub(crate) fn prepare(&self, x: &Samples<'_>) -> Result<Summary, Error> {
         self.regularization.check()?;
         self.rescue.check()?;
         if let Some(volume) = &self.noise {

@@ -16,9 +16,20 @@ pub(crate) fn expectation(
     frame: &Frame,
     shifts: Mat<f64>,
 ) -> Result<SufficientStatistics, Error> {
+    expectation_as(model, x, frame, shifts, model.covariance_type())
+}
+
+/// [`expectation`] for an M-step of another form.
+pub(crate) fn expectation_as(
+    model: &GaussianMixture,
+    x: &Samples<'_>,
+    frame: &Frame,
+    shifts: Mat<f64>,
+    form: CovarianceType,
+) -> Result<SufficientStatistics, Error> {
     let pass = Pass {
         n_blocks: Block::count(x.n_samples()),
-        zeros: &SufficientStatistics::of_model(model, shifts),
+        zeros: &SufficientStatistics::of_model_as(model, shifts, form),
         fill: &|block, index| Ok(block.fill(x, index, frame)?),
     };
     pass.gather(&|| Scratch::new(model), &|statistics, block, _, scratch| {

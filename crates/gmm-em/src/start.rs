@@ -3,17 +3,19 @@
 use std::cmp::Ordering;
 
 use gmm_core::block::Block;
-use gmm_core::covariance::Moments;
+use gmm_core::covariance::{Moments, Prior, Regularizer};
 use gmm_core::faer::{Mat, MatRef};
 use gmm_core::{GaussianMixture, Proportions, Samples};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
 use crate::kmeans::{KMeans, uniform};
-use crate::pass::{assignment, expectation, row_by_row};
+use crate::pass::{assignment, expectation, expectation_as, row_by_row};
+use crate::regularization::Scale;
+use crate::split::PSEUDO_VARIANCE;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
-use crate::{Em, Error, noise, split};
+use crate::{Em, Error, Hierarchy, noise, split};
 
 /// How a fit finds its first responsibilities or parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +26,9 @@ pub enum Initialization {
     /// optima than any number of k-means starts.
     #[default]
     Split,
+    /// Rows joined to groups by model-based hierarchical clustering (Banfield and Raftery 1993; Fraley 1998), as mclust starts: see
+    /// [`Hierarchy`]. Of at most 600 rows; best where there are few rows for many features.
+    Hierarchical,
     /// k-means++ seeds, then k-means (Lloyd 1982); each cluster becomes a component. scikit-learn's default.
     KMeans,
     /// k-means++ seeds (Arthur and Vassilvitskii 2007), each row to its nearest seed: more diverse than converged k-means.
@@ -37,18 +42,20 @@ pub enum Initialization {
 
 impl Initialization {
     /// All starts.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Split,
+        Self::Hierarchical,
         Self::KMeans,
         Self::KMeansPlusPlus,
         Self::RandomFromData,
         Self::RandomResponsibilities,
     ];
 
-    /// The name: "split", "kmeans", "kmeans++", "random-from-data", "random".
+    /// The name: "split", "hierarchical", "kmeans", "kmeans++", "random-from-data", "random".
     pub fn name(self) -> &'static str {
         match self {
             Self::Split => "split",
+            Self::Hierarchical => "hierarchical",
             Self::KMeans => "kmeans",
             Self::KMeansPlusPlus => "kmeans++",
             Self::RandomFromData => "random-from-data",
@@ -68,6 +75,11 @@ pub enum Start<'a> {
     /// n_samples x n_components, rows sum to 1; with noise there may be one more column, its responsibilities. The first M-step uses
     /// them.
     Responsibilities(MatRef<'a, f64>),
+    /// The groups of a hierarchy; the first M-step uses them.
+    Hierarchy(&'a Hierarchy),
+    /// The responsibilities under a mixture, which may have another covariance form; the first M-step uses them. From a poorer form
+    /// to a richer one that holds it, the likelihood can only rise.
+    ResponsibilitiesOf(&'a GaussianMixture),
 }
 
 /// The first parameters or the statistics of the first M-step, in the coordinates of the frame.
@@ -95,9 +107,15 @@ pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, 
         let statistics = expectation(&model, x, &summary.frame, shifts)?;
         return Ok(Begin::Statistics(statistics));
     }
+    if initialization == Initialization::Hierarchical {
+        let hierarchy = Hierarchy::of_summary(x, summary, &mut rng);
+        if let Some(statistics) = joined(em, x, summary, &hierarchy)? {
+            return Ok(Begin::Statistics(statistics));
+        }
+    }
     Ok(Begin::Statistics(match initialization {
-        // Too few or too equal rows to split: k-means says how many distinct ones there are.
-        Initialization::Split | Initialization::KMeans => {
+        // Too few or too equal rows to split or join: k-means says how many distinct ones there are.
+        Initialization::Split | Initialization::Hierarchical | Initialization::KMeans => {
             let seeds = kmeans.seed(n, &mut rng)?;
             kmeans.statistics(&kmeans.run(seeds)?, em.covariance)?
         }
@@ -116,6 +134,49 @@ pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, 
             assignment(x, &summary.frame, em.covariance, n, &assign)?
         }
     }))
+}
+
+/// The statistics of a hierarchy's groups. Where it has a part of the rows only, those of all rows under the mixture that the groups
+/// make; `None` where groups are too small or too few.
+fn joined(
+    em: &Em,
+    x: &Samples<'_>,
+    summary: &Summary,
+    hierarchy: &Hierarchy,
+) -> Result<Option<SufficientStatistics>, Error> {
+    let n = em.n_components;
+    let mut labels = vec![usize::MAX; x.n_samples()];
+    let mut n_groups = 0;
+    for (row, label) in hierarchy.rows().iter().zip(hierarchy.labels(n)) {
+        labels[*row] = label;
+        n_groups = n_groups.max(label + 1);
+    }
+    if n_groups < n {
+        return Ok(None);
+    }
+    let assign = row_by_row(|row, r| {
+        r.fill(0.0);
+        if labels[row] < n {
+            r[labels[row]] = 1.0;
+        }
+    });
+    let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
+    if hierarchy.rows().len() == summary.n_rows {
+        return Ok(Some(statistics));
+    }
+    // A group of a few rows of many must not shrink onto them before the others are seen.
+    let scale = Scale::of_summary(summary);
+    let pseudo: Vec<f64> = scale
+        .variances
+        .iter()
+        .map(|v| PSEUDO_VARIANCE * v)
+        .collect();
+    let prior = Regularizer::Prior(Prior::pseudo_observation(em.covariance, &pseudo));
+    let model = (statistics.maximize_with(&prior, None).ok())
+        .and_then(|maximized| statistics.mixture(maximized).ok());
+    let Some(model) = model else { return Ok(None) };
+    let shifts = model.means().to_owned();
+    Ok(Some(expectation(&model, x, &summary.frame, shifts)?))
 }
 
 /// 1/σⱼ; 1 for a feature without spread, whose distances are 0 anyway. One number for forms that have one unit.
@@ -212,6 +273,32 @@ pub(crate) fn given(
                 Proportions::Equal => model.with_equal_weights(),
                 other => model.with_proportions(other)?,
             }))
+        }
+        Start::ResponsibilitiesOf(model) => {
+            if model.n_components() != n {
+                return Err(Error::StartComponents {
+                    found: model.n_components(),
+                    expected: n,
+                });
+            }
+            x.check_shape(model.n_features())?;
+            let model = noise::begin(model.to_frame(&summary.frame)?, noise)?;
+            let shifts = model.means().to_owned();
+            let statistics = expectation_as(&model, x, &summary.frame, shifts, em.covariance)?;
+            Ok(Begin::Statistics(statistics))
+        }
+        Start::Hierarchy(hierarchy) => {
+            if let Some(row) = hierarchy.rows().iter().find(|row| **row >= x.n_samples()) {
+                return Err(Error::StartRows {
+                    found: row + 1,
+                    expected: x.n_samples(),
+                });
+            }
+            let statistics = joined(em, x, summary, hierarchy)?;
+            statistics.map(Begin::Statistics).ok_or(Error::TooFewRows {
+                found: hierarchy.rows().len(),
+                n_components: n,
+            })
         }
         Start::Labels(labels) => {
             check_rows(labels.len(), x)?;

@@ -78,13 +78,22 @@ impl SufficientStatistics {
 
     /// [`zeros`](Self::zeros) with means relative to the rows of `shifts`.
     pub(crate) fn of_model(model: &GaussianMixture, shifts: Mat<f64>) -> Self {
+        Self::of_model_as(model, shifts, model.covariance_type())
+    }
+
+    /// [`of_model`](Self::of_model) for an M-step of another form.
+    pub(crate) fn of_model_as(
+        model: &GaussianMixture,
+        shifts: Mat<f64>,
+        form: CovarianceType,
+    ) -> Self {
         Self {
             proportions: model.proportions(),
             noise: model.noise().map(|noise| NoiseStatistics {
                 occupancy: 0.0,
                 log_density: noise.log_density(),
             }),
-            ..Self::about(model.covariance_type(), shifts)
+            ..Self::about(form, shifts)
         }
     }
 

@@ -12,10 +12,10 @@ use gmm_core::{CovarianceType, GaussianMixture};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::sketch::Sketch;
 use super::{Patience, Search, parts};
 use crate::kmeans::uniform;
 use crate::pass::assignment;
+use crate::sketch::Sketch;
 
 /// Random pairs of rows: the more, the likelier is one of two different groups. Six without pursuit took as long and left a mean
 /// gap of 0.0173 nats per row where three with it left 0.0153 (360 fits of 8 to 21 components).

@@ -11,7 +11,9 @@
 
 mod local;
 mod merge;
-mod sketch;
+mod path;
+
+pub use path::SplitMerge;
 
 use gmm_core::block::Frame;
 use gmm_core::covariance::{Prior, Regularizer, Structure};
@@ -22,13 +24,13 @@ use rayon::prelude::*;
 
 use crate::Error;
 use crate::pass::{assignment, expectation, row_by_row};
+use crate::sketch::Sketch;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use local::{Split, Tested};
-use sketch::Sketch;
 
 /// The pseudo-observation's variance, as a part of the data's: a tenth of a standard deviation.
-const PSEUDO_VARIANCE: f64 = 0.01;
+pub(crate) const PSEUDO_VARIANCE: f64 = 0.01;
 /// EM iterations after a split, and the gain in nats per row at which they end: enough to let the neighbours give way.
 const SETTLE: Patience = Patience {
     n_iterations: 10,
@@ -51,6 +53,11 @@ const WORTHWHILE: f64 = 1e-5;
 /// Merges that are tried per round.
 const N_MERGES: usize = 3;
 
+/// Rows that are enough for few components.
+const N_ROWS: usize = 5000;
+/// Rows per component and free direction that are enough for many.
+const ROWS_PER_DIRECTION: usize = 10;
+
 #[derive(Clone, Copy)]
 struct Patience {
     n_iterations: usize,
@@ -66,26 +73,28 @@ pub(crate) fn grow(
     n_components: usize,
     rng: &mut impl Rng,
 ) -> Result<Option<GaussianMixture>, Error> {
-    let sketch = Sketch::draw(x, summary, form, n_components, rng);
+    let n_rows = rows_for(n_components, summary.n_features());
+    let sketch = Sketch::draw(x, summary, form, n_rows, rng);
     if !sketch.has_distinct_rows(n_components) {
         return Ok(None);
     }
-    let Some((search, mut state)) = Search::begin(&sketch, form) else {
+    let search = Search::new(&sketch, form);
+    let Some(mut state) = search.one_component() else {
         return Ok(None);
     };
     while state.model.n_components() < n_components {
-        search.test(&mut state, rng)?;
-        let split = state.best_split(|_| true);
-        let Some(next) = split.and_then(|(q, split)| search.split(&state, q, split)) else {
+        let Some(next) = search.one_more(state, rng)? else {
             return Ok(None);
         };
-        let Some(next) = search.settle(next, SETTLE) else {
-            return Ok(None);
-        };
-        state = next.after(state);
+        state = next;
     }
     let found = search.move_about(state, rng)?;
     Ok(Some(sketch.in_frame(&found.model)?))
+}
+
+/// How many rows a search looks at.
+fn rows_for(n_components: usize, n_features: usize) -> usize {
+    N_ROWS.max(ROWS_PER_DIRECTION * n_components * (n_features + 1))
 }
 
 /// A mixture on the way, and what is known of it.
@@ -145,22 +154,41 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// The search and its first mixture, of one component.
-    fn begin(sketch: &'a Sketch, form: CovarianceType) -> Option<(Self, State)> {
-        let x = sketch.samples();
-        let d = x.n_features();
-        let search = Self {
+    fn new(sketch: &'a Sketch, form: CovarianceType) -> Self {
+        Self {
             sketch,
-            identity: Frame::identity(d),
+            identity: Frame::identity(sketch.variances().len()),
             form,
             // A feature that is small in the common unit of all must not drown in the pseudo-observation.
             pseudo_variances: (sketch.variances().iter())
                 .map(|v| PSEUDO_VARIANCE * if *v > 0.0 { *v } else { 1.0 })
                 .collect(),
-        };
-        let model = search.assigned(&x, &vec![0; sketch.n_rows()], 1)?;
-        let objective = search.objective(&model, &x).ok()?;
-        Some((search, State::new(model, objective)))
+        }
+    }
+
+    fn one_component(&self) -> Option<State> {
+        let x = self.sketch.samples();
+        let model = self.assigned(&x, &vec![0; self.sketch.n_rows()], 1)?;
+        let objective = self.objective(&model, &x).ok()?;
+        Some(State::new(model, objective))
+    }
+
+    /// The best split made, and some iterations; `None` where no component can be split.
+    fn one_more(&self, mut state: State, rng: &mut impl Rng) -> Result<Option<State>, Error> {
+        self.test(&mut state, rng)?;
+        let split = state.best_split(|_| true);
+        let next = split.and_then(|(q, split)| self.split(&state, q, split));
+        let next = next.and_then(|next| self.settle(next, SETTLE));
+        Ok(next.map(|next| next.after(state)))
+    }
+
+    /// The best of the cheapest mergers, after some iterations; `None` for one component.
+    fn one_less(&self, state: &State) -> Option<State> {
+        merge::cheapest(&state.model, N_MERGES)
+            .into_iter()
+            .filter_map(|pair| merge::merged(&state.model, pair))
+            .filter_map(|model| self.settle(State::new(model, f64::NEG_INFINITY), TRIAL))
+            .reduce(|a, b| if b.objective > a.objective { b } else { a })
     }
 
     fn prior(&self) -> Prior {

@@ -16,6 +16,7 @@ mod precision;
 mod repairs;
 mod settings;
 mod split;
+mod starts;
 mod statistics;
 mod tied;
 

@@ -95,8 +95,10 @@ fn the_same_seed_gives_the_same_fit_and_others_other_starts() {
                 .log_likelihood
         };
         assert_eq!(fit(1).to_bits(), fit(1).to_bits());
+        // Of a small table a hierarchy takes all rows.
         assert!(
-            (2..12).any(|seed| (fit(seed) - fit(1)).abs() > 1e-6),
+            start == Initialization::Hierarchical
+                || (2..12).any(|seed| (fit(seed) - fit(1)).abs() > 1e-6),
             "{start:?}"
         );
     }

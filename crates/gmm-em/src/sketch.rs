@@ -10,18 +10,14 @@ use rand::Rng;
 use crate::Error;
 use crate::summary::Summary;
 
-/// Rows that are enough for few components.
-const N_ROWS: usize = 5000;
-/// Rows per component and free direction that are enough for many.
-const ROWS_PER_DIRECTION: usize = 10;
-
 /// Rows relative to the first of them, in standard deviations of each feature (one unit for all features where the form of the
 /// covariances needs that), and their weights, on average 1.
 ///
 /// Differences of rows are the same to the last bit wherever the origin of the data lies, and axes of standardized data don't depend
 /// on units. A search that cuts rows in two magnifies every other rounding.
-pub(super) struct Sketch {
+pub(crate) struct Sketch {
     rows: Mat<f64>,
+    table_rows: Vec<usize>,
     weights: Vec<f64>,
     origin: Vec<f64>,
     units: Vec<f64>,
@@ -30,19 +26,17 @@ pub(super) struct Sketch {
 }
 
 impl Sketch {
-    /// Rows of positive weight: all, or so many that each component has a few for each of its directions. They keep the table's
-    /// order.
-    pub(super) fn draw(
+    /// So many rows of positive weight, or all. They keep the table's order.
+    pub(crate) fn draw(
         x: &Samples<'_>,
         summary: &Summary,
         form: CovarianceType,
-        n_components: usize,
+        n_rows: usize,
         rng: &mut impl Rng,
     ) -> Self {
         let d = summary.n_features();
-        let n = N_ROWS.max(ROWS_PER_DIRECTION * n_components * (d + 1));
         let mut left = summary.n_rows;
-        let mut wanted = n.min(left);
+        let mut wanted = n_rows.min(left);
         let mut chosen = Vec::with_capacity(wanted);
         // Selection sampling (Knuth 1997, algorithm S): every subset of that size is equally likely.
         for row in (0..x.n_samples()).filter(|&i| x.weights().is_none_or(|w| w[i] > 0.0)) {
@@ -68,18 +62,47 @@ impl Sketch {
         Self {
             variances: variances.into_iter().zip(&units).map(in_units).collect(),
             rows: Mat::from_fn(chosen.len(), d, |i, j| differences[(i, j)] / units[j]),
+            table_rows: chosen,
             weights,
             origin,
             units,
         }
     }
 
+    /// Where the rows stand in the table.
+    pub(crate) fn into_table_rows(self) -> Vec<usize> {
+        self.table_rows
+    }
+
+    /// A mixture in the coordinates of the frame, in those of the rows.
+    pub(crate) fn of_frame(&self, model: &GaussianMixture) -> Result<GaussianMixture, Error> {
+        let means = model.means();
+        let moved = Mat::from_fn(means.nrows(), self.units.len(), |k, j| {
+            (means[(k, j)] - self.origin[j]) / self.units[j]
+        });
+        self.rescaled(model, moved, |entry, i, j| {
+            entry / self.units[i] / self.units[j]
+        })
+    }
+
     /// A mixture of the rows, in the coordinates of the frame.
-    pub(super) fn in_frame(&self, model: &GaussianMixture) -> Result<GaussianMixture, Error> {
-        let (means, d) = (model.means(), self.units.len());
-        let moved = Mat::from_fn(means.nrows(), d, |k, j| {
+    pub(crate) fn in_frame(&self, model: &GaussianMixture) -> Result<GaussianMixture, Error> {
+        let means = model.means();
+        let moved = Mat::from_fn(means.nrows(), self.units.len(), |k, j| {
             self.units[j] * means[(k, j)] + self.origin[j]
         });
+        self.rescaled(model, moved, |entry, i, j| {
+            entry * (self.units[i] * self.units[j])
+        })
+    }
+
+    fn rescaled(
+        &self,
+        model: &GaussianMixture,
+        means: Mat<f64>,
+        rescale: impl Fn(f64, usize, usize) -> f64,
+    ) -> Result<GaussianMixture, Error> {
+        let d = self.units.len();
         let mut blocks = model.covariances().blocks().to_vec();
         let structure = model.covariance_type().structure();
         for (e, entry) in blocks.iter_mut().flat_map(|b| b.iter_mut().enumerate()) {
@@ -87,29 +110,29 @@ impl Sketch {
                 Structure::Dense => (e / d, e % d),
                 Structure::Diagonal | Structure::Isotropic => (e, e),
             };
-            *entry *= self.units[i] * self.units[j];
+            *entry = rescale(*entry, i, j);
         }
         let covariances =
             Covariances::new(model.covariance_type(), model.n_components(), d, blocks)?;
         let weights = model.weights().to_vec();
-        Ok(GaussianMixture::new(weights, moved, covariances)?)
+        Ok(GaussianMixture::new(weights, means, covariances)?)
     }
 
-    pub(super) fn samples(&self) -> Samples<'_> {
+    pub(crate) fn samples(&self) -> Samples<'_> {
         Samples::from(&self.rows).with_weights(&self.weights)
     }
 
     /// Variances of all rows, in the units of the sketch.
-    pub(super) fn variances(&self) -> &[f64] {
+    pub(crate) fn variances(&self) -> &[f64] {
         &self.variances
     }
 
-    pub(super) fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.weights.len()
     }
 
     /// Whether so many rows differ in their values.
-    pub(super) fn has_distinct_rows(&self, n: usize) -> bool {
+    pub(crate) fn has_distinct_rows(&self, n: usize) -> bool {
         let mut known = HashSet::new();
         (0..self.n_rows()).any(|i| {
             // Adding 0 makes -0 and 0 one number.
@@ -120,7 +143,7 @@ impl Sketch {
     }
 
     /// The rows that belong to a component with more than a trace of probability, weighted with it.
-    pub(super) fn part(&self, responsibilities: &[f64]) -> Self {
+    pub(crate) fn part(&self, responsibilities: &[f64]) -> Self {
         const TRACE: f64 = 1e-6;
         let chosen: Vec<usize> = (0..self.n_rows())
             .filter(|&i| responsibilities[i] > TRACE)
@@ -129,6 +152,7 @@ impl Sketch {
             rows: Mat::from_fn(chosen.len(), self.rows.ncols(), |i, j| {
                 self.rows[(chosen[i], j)]
             }),
+            table_rows: chosen.iter().map(|&i| self.table_rows[i]).collect(),
             weights: (chosen.iter())
                 .map(|&i| self.weights[i] * responsibilities[i])
                 .collect(),
@@ -138,11 +162,11 @@ impl Sketch {
         }
     }
 
-    pub(super) fn value(&self, row: usize, feature: usize) -> f64 {
+    pub(crate) fn value(&self, row: usize, feature: usize) -> f64 {
         self.rows[(row, feature)]
     }
 
-    pub(super) fn weight(&self, row: usize) -> f64 {
+    pub(crate) fn weight(&self, row: usize) -> f64 {
         self.weights[row]
     }
 }
