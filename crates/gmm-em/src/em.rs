@@ -216,7 +216,7 @@ impl Em {
         let x = x.into();
         let summary = self.prepare(&x)?;
         let noise = self.noise_density(&x, &summary)?;
-        let begin = start::own(self, &x, &summary)?;
+        let begin = start::own(self, &x, &summary, noise)?;
         let fit = self.run(&x, &summary, begin, noise, watcher)?;
         Ok(Fit {
             model: fit.model.sorted(),
@@ -250,7 +250,11 @@ impl Em {
     }
 
     /// The log-density of the noise, in the coordinates of the frame.
-    fn noise_density(&self, x: &Samples<'_>, summary: &Summary) -> Result<Option<f64>, Error> {
+    pub(crate) fn noise_density(
+        &self,
+        x: &Samples<'_>,
+        summary: &Summary,
+    ) -> Result<Option<f64>, Error> {
         let density = |volume: NoiseVolume| volume.log_density(x, summary);
         self.noise.map(density).transpose()
     }

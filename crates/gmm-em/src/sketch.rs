@@ -80,7 +80,7 @@ impl Sketch {
         let moved = Mat::from_fn(means.nrows(), self.units.len(), |k, j| {
             (means[(k, j)] - self.origin[j]) / self.units[j]
         });
-        self.rescaled(model, moved, |entry, i, j| {
+        self.rescaled(model, moved, 1.0, |entry, i, j| {
             entry / self.units[i] / self.units[j]
         })
     }
@@ -91,7 +91,7 @@ impl Sketch {
         let moved = Mat::from_fn(means.nrows(), self.units.len(), |k, j| {
             self.units[j] * means[(k, j)] + self.origin[j]
         });
-        self.rescaled(model, moved, |entry, i, j| {
+        self.rescaled(model, moved, -1.0, |entry, i, j| {
             entry * (self.units[i] * self.units[j])
         })
     }
@@ -100,6 +100,7 @@ impl Sketch {
         &self,
         model: &GaussianMixture,
         means: Mat<f64>,
+        sign: f64,
         rescale: impl Fn(f64, usize, usize) -> f64,
     ) -> Result<GaussianMixture, Error> {
         let d = self.units.len();
@@ -115,7 +116,18 @@ impl Sketch {
         let covariances =
             Covariances::new(model.covariance_type(), model.n_components(), d, blocks)?;
         let weights = model.weights().to_vec();
-        Ok(GaussianMixture::new(weights, means, covariances)?)
+        let noise = model.noise().map(|noise| {
+            let log_density = noise.log_density() + sign * self.log_unit();
+            gmm_core::Noise::new(noise.weight(), log_density)
+        });
+        let noise = noise.transpose()?;
+        let rescaled = GaussianMixture::new_with_noise(weights, means, covariances, noise)?;
+        Ok(rescaled.with_proportions(model.proportions())?)
+    }
+
+    /// What a log-density of the rows has more than one in the frame.
+    pub(crate) fn log_unit(&self) -> f64 {
+        self.units.iter().map(|unit| unit.ln()).sum()
     }
 
     pub(crate) fn samples(&self) -> Samples<'_> {

@@ -89,7 +89,12 @@ pub(crate) enum Begin {
 }
 
 /// A start from the data; the number of components found (fewer than asked for where there are fewer distinct rows).
-pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, Error> {
+pub(crate) fn own(
+    em: &Em,
+    x: &Samples<'_>,
+    summary: &Summary,
+    noise: Option<f64>,
+) -> Result<Begin, Error> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(em.seed);
     let reciprocal_sd = reciprocal_sd(em, summary);
     let kmeans = KMeans {
@@ -100,7 +105,7 @@ pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, 
     let n = em.n_components;
     let initialization = em.initialization.unwrap_or_default();
     if initialization == Initialization::Split
-        && let Some(model) = split::grow(x, summary, em.covariance, n, &mut rng)?
+        && let Some(model) = split::grow(x, summary, em.covariance, n, noise, &mut rng)?
     {
         // An E-step on all rows; the first M-step is under the fit's own regularization.
         let shifts = model.means().to_owned();

@@ -284,10 +284,17 @@ impl SufficientStatistics {
         regularizer: &Regularizer,
         previous: Option<&Covariances>,
     ) -> Result<Maximized, Error> {
+        // Where all rows are noise to rounding, the lightest component goes first.
+        let noise = self.noise.map_or(0.0, |noise| noise.occupancy);
+        let of_components: f64 = self.moments.iter().map(|m| m.occupancy).sum();
+        let all_is_noise = of_components <= 2.0 * f64::EPSILON * noise;
+        let lightest = (0..self.moments.len())
+            .min_by(|&a, &b| (self.moments[a].occupancy).total_cmp(&self.moments[b].occupancy));
         let empty = self
             .moments
             .iter()
-            .position(|m| m.occupancy <= SMALLEST_OCCUPANCY);
+            .position(|m| m.occupancy <= SMALLEST_OCCUPANCY)
+            .or(lightest.filter(|_| all_is_noise));
         if let Some(component) = empty {
             let occupancy = self.moments[component].occupancy;
             return Err(Error::Empty {
@@ -318,13 +325,10 @@ impl SufficientStatistics {
         let Maximized {
             means, covariances, ..
         } = maximized;
-        let model = match self.noise {
-            None => GaussianMixture::new(weights, means, covariances)?,
-            Some(noise) => {
-                let noise = Noise::new(noise.occupancy / total, noise.log_density)?;
-                GaussianMixture::new_with_noise(weights, means, covariances, noise)?
-            }
-        };
+        let noise = (self.noise)
+            .map(|noise| Noise::new(noise.occupancy / total, noise.log_density))
+            .transpose()?;
+        let model = GaussianMixture::new_with_noise(weights, means, covariances, noise)?;
         model.with_proportions(self.proportions)
     }
 

@@ -78,7 +78,7 @@ impl GaussianMixture {
         Self::checked(weights, means, covariances, None)
     }
 
-    /// A mixture with a class of noise from its parameters, as [`GaussianMixture::new`]; the weights of the components and that of the
+    /// A mixture with a class of noise, or none, from its parameters, as [`GaussianMixture::new`]; the weights of the components and that of the
     /// noise sum to 1.
     ///
     /// # Errors
@@ -87,9 +87,9 @@ impl GaussianMixture {
         weights: Vec<f64>,
         means: Mat<f64>,
         covariances: Covariances,
-        noise: Noise,
+        noise: impl Into<Option<Noise>>,
     ) -> Result<Self, Error> {
-        Self::checked(weights, means, covariances, Some(noise))
+        Self::checked(weights, means, covariances, noise.into())
     }
 
     fn checked(

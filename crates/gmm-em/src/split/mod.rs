@@ -18,15 +18,15 @@ pub use path::SplitMerge;
 use gmm_core::block::Frame;
 use gmm_core::covariance::{Prior, Regularizer, Structure};
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Noise, Samples};
 use rand::Rng;
 use rayon::prelude::*;
 
-use crate::Error;
 use crate::pass::{assignment, expectation, row_by_row};
 use crate::sketch::Sketch;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
+use crate::{Error, noise};
 use local::{Split, Tested};
 
 /// The pseudo-observation's variance, as a part of the data's: a tenth of a standard deviation.
@@ -71,6 +71,7 @@ pub(crate) fn grow(
     summary: &Summary,
     form: CovarianceType,
     n_components: usize,
+    noise: Option<f64>,
     rng: &mut impl Rng,
 ) -> Result<Option<GaussianMixture>, Error> {
     let n_rows = rows_for(n_components, summary.n_features());
@@ -78,7 +79,7 @@ pub(crate) fn grow(
     if !sketch.has_distinct_rows(n_components) {
         return Ok(None);
     }
-    let search = Search::new(&sketch, form);
+    let search = Search::new(&sketch, form, noise);
     let Some(mut state) = search.one_component() else {
         return Ok(None);
     };
@@ -151,11 +152,15 @@ struct Search<'a> {
     identity: Frame,
     form: CovarianceType,
     pseudo_variances: Vec<f64>,
+    /// Log-density of the class of noise, in the coordinates of the sketch.
+    noise: Option<f64>,
 }
 
 impl<'a> Search<'a> {
-    fn new(sketch: &'a Sketch, form: CovarianceType) -> Self {
+    /// `noise` is the log-density of the class of noise, in the coordinates of the frame.
+    fn new(sketch: &'a Sketch, form: CovarianceType, noise: Option<f64>) -> Self {
         Self {
+            noise: noise.map(|log_density| log_density + sketch.log_unit()),
             sketch,
             identity: Frame::identity(sketch.variances().len()),
             form,
@@ -169,6 +174,7 @@ impl<'a> Search<'a> {
     fn one_component(&self) -> Option<State> {
         let x = self.sketch.samples();
         let model = self.assigned(&x, &vec![0; self.sketch.n_rows()], 1)?;
+        let model = noise::begin(model, self.noise).ok()?;
         let objective = self.objective(&model, &x).ok()?;
         Some(State::new(model, objective))
     }
@@ -307,13 +313,19 @@ impl<'a> Search<'a> {
             blocks[q].clone_from(first);
             blocks.push(second.clone());
         }
-        self.build(weights, means, blocks)
+        self.build(weights, means, blocks, model.noise())
     }
 
-    fn build(&self, weights: Vec<f64>, means: Mat<f64>, blocks: Vec<Vec<f64>>) -> Option<State> {
+    fn build(
+        &self,
+        weights: Vec<f64>,
+        means: Mat<f64>,
+        blocks: Vec<Vec<f64>>,
+        noise: Option<Noise>,
+    ) -> Option<State> {
         let (k, d) = (means.nrows(), means.ncols());
         let covariances = Covariances::new(self.form, k, d, blocks).ok()?;
-        let model = GaussianMixture::new(weights, means, covariances).ok()?;
+        let model = GaussianMixture::new_with_noise(weights, means, covariances, noise).ok()?;
         Some(State::new(model, f64::NEG_INFINITY))
     }
 
