@@ -92,7 +92,7 @@ fn files_of_other_kinds_are_no_models() {
 #[test]
 fn newer_versions_are_told_before_anything_else() {
     let payload = &encode(&small(CovarianceType::Full)).unwrap()[32..];
-    for version in [2, 3, u16::MAX] {
+    for version in [3, 4, u16::MAX] {
         let newer = file_with_fields(payload, [version, 9, 9, 9]);
         // Whatever stands behind the version may be laid out in another way.
         for bytes in [
@@ -101,17 +101,17 @@ fn newer_versions_are_told_before_anything_else() {
             &[&newer[..10], &[0xff; 50]].concat(),
         ] {
             assert!(
-                matches!(error(bytes), ModelError::NewerVersion { found, supported: 1 } if found == u64::from(version))
+                matches!(error(bytes), ModelError::NewerVersion { found, supported: 2 } if found == u64::from(version))
             );
         }
     }
     let json = to_json(&small(CovarianceType::Full)).unwrap();
-    let newer = json.replace("\"version\": 1", "\"version\": 2, \"unheard_of\": {}");
+    let newer = json.replace("\"version\": 1", "\"version\": 3, \"unheard_of\": {}");
     assert!(matches!(
         from_json(newer).unwrap_err(),
         ModelError::NewerVersion {
-            found: 2,
-            supported: 1
+            found: 3,
+            supported: 2
         }
     ));
 }
