@@ -148,6 +148,7 @@ impl Account<'_> {
             selection: self.selection,
             fit: json::FitAccount::new(self.starts, self.scores),
             groups: json::groups(self.starts.best().model(), Some(&assignment.n_rows)),
+            noise: json::noise(self.starts.best().model(), Some(&assignment.n_rows)),
             assignment: assignment.into(),
             notes: self.notes,
             saved: out.map(|path| path.display().to_string()),
