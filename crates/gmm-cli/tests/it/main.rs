@@ -12,5 +12,6 @@ mod errors;
 mod fit;
 #[path = "../../../../fuzz/replay.rs"]
 mod fuzz_regressions;
+mod noise;
 mod select;
 mod using;
