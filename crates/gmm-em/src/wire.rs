@@ -19,10 +19,10 @@ pub(crate) struct Wire {
     total_weight: f64,
     n_samples: usize,
     /// "equal" or, where it is not given, free.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     proportions: Option<String>,
     /// Occupancy and log-density.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     noise: Option<(f64, f64)>,
 }
 

@@ -13,6 +13,7 @@ mod laws;
 mod oracle_exact;
 mod oracle_mclust;
 mod precision;
+mod proportions;
 mod repairs;
 mod settings;
 mod split;
