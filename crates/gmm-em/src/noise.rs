@@ -151,5 +151,7 @@ fn ranges_along(
         }
         Ok(ranges)
     };
-    tree::reduce(0..Block::count(x.n_samples()), &leaf, &summary::widen)
+    tree::reduce(0..Block::count(x.n_samples()), &leaf, &|a, b| {
+        summary::widen(a, b)
+    })
 }

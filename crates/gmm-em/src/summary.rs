@@ -94,11 +94,11 @@ fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
         }
         Ok(ranges)
     };
-    tree::reduce(0..Block::count(x.n_samples()), &leaf, &widen)
+    tree::reduce(0..Block::count(x.n_samples()), &leaf, &|a, b| widen(a, b))
 }
 
 /// Ranges that hold those of both parts.
-pub(crate) fn widen(a: &mut Vec<(f64, f64)>, b: &Vec<(f64, f64)>) {
+pub(crate) fn widen(a: &mut [(f64, f64)], b: &[(f64, f64)]) {
     let pairs = a.iter_mut().zip(b);
     pairs.for_each(|(a, b)| *a = (a.0.min(b.0), a.1.max(b.1)));
 }
