@@ -99,6 +99,21 @@ impl Em {
     /// A class of noise of this volume beside the components, so that rows that belong to none don't inflate one: see
     /// [`gmm_core::Noise`]. Its weight is free; it begins at 0.05 where a start says nothing of it. Such a fit takes no short cuts: passes
     /// are in double precision, over all components.
+    ///
+    /// ```
+    /// use gmm_core::faer::MatRef;
+    /// use gmm_em::{Em, NoiseVolume};
+    ///
+    /// // Two groups, and three rows of neither.
+    /// let table = [1.0, 1.2, 0.8, 0.9, 1.1, 5.0, 5.3, 4.8, 5.1, 4.9, -30.0, 17.0, 40.0];
+    /// let x = MatRef::from_row_major_slice(&table, 13, 1);
+    /// let fit = Em::new(2).noise(NoiseVolume::Box).fit(x)?;
+    /// let labels = fit.model().predict(x)?;
+    /// assert_eq!(labels[10..], [2, 2, 2]); // n_components is the label of noise
+    /// assert!(labels[..10].iter().all(|label| *label < 2));
+    /// assert!((fit.model().means()[(0, 0)] - 1.0).abs() < 0.1);
+    /// # Ok::<(), gmm_em::Error>(())
+    /// ```
     pub fn noise(self, noise: impl Into<Option<NoiseVolume>>) -> Self {
         Self {
             noise: noise.into(),

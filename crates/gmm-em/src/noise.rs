@@ -21,7 +21,7 @@ pub enum NoiseVolume {
     /// weight 0 don't count.
     #[default]
     Box,
-    /// The logarithm of a volume in the units of the data, which is that of the box in high dimensions too.
+    /// The logarithm of a volume in the units of the data: volumes themselves leave the range of f64 in high dimensions.
     Log(f64),
 }
 

@@ -139,6 +139,36 @@ impl Sketch {
         &self.variances
     }
 
+    /// What the variances would be by the middle half of the rows, if these were of a Gaussian: outliers don't widen it. The variances
+    /// themselves where they are smaller, or where half of the rows are equal.
+    pub(crate) fn variances_of_the_middle(&self) -> Vec<f64> {
+        /// Between the quartiles of a standard normal law.
+        const QUARTILES_APART: f64 = 1.349;
+        let total: f64 = self.weights.iter().sum();
+        let quantile = |ordered: &[(f64, f64)], share: f64| {
+            let mut below = 0.0;
+            let reached = ordered.iter().find(|(_, w)| {
+                below += w;
+                below >= share * total
+            });
+            reached.or(ordered.last()).map_or(0.0, |(value, _)| *value)
+        };
+        let of_feature = |j: usize| {
+            let rows = self.weights.iter().enumerate();
+            let mut ordered: Vec<(f64, f64)> = rows.map(|(i, w)| (self.rows[(i, j)], *w)).collect();
+            ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let apart = quantile(&ordered, 0.75) - quantile(&ordered, 0.25);
+            let variance = (apart / QUARTILES_APART).powi(2);
+            let known = self.variances[j];
+            if variance > 0.0 && variance < known {
+                variance
+            } else {
+                known
+            }
+        };
+        (0..self.variances.len()).map(of_feature).collect()
+    }
+
     pub(crate) fn n_rows(&self) -> usize {
         self.weights.len()
     }

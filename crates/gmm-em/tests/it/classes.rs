@@ -9,7 +9,6 @@ use gmm_em::{
 use gmm_testkit::oracle::{self, mclust};
 use gmm_testkit::{data, same_for_any_number_of_threads, strategies};
 use proptest::prelude::*;
-use rand::Rng;
 
 use crate::laws::slack;
 use crate::proportions::is_equal;
@@ -58,31 +57,10 @@ fn with_noise_fits_equal_mclusts() {
     eprintln!("noise: largest deviation {worst:.2e} nats");
 }
 
-/// Groups and rows that are uniform in a box 1.4 times as long in each direction, labelled n_components.
+/// Groups, and rows that belong to none.
 fn contaminated(seed: u64, [n, d, k]: [usize; 3], n_noise: usize) -> (Mat<f64>, Vec<usize>) {
-    let set = data::separated(seed, n, d, k);
-    let range = |j: usize| {
-        (0..n)
-            .map(|i| set.x[(i, j)])
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| {
-                (r.0.min(v), r.1.max(v))
-            })
-    };
-    let ranges: Vec<(f64, f64)> = (0..d).map(range).collect();
-    let mut rng = data::generator(seed + 1000);
-    let mut uniform = || (rng.next_u64() >> 11) as f64 * (0.5 * f64::EPSILON);
-    let noise: Vec<f64> = (0..n_noise * d)
-        .map(|e| ranges[e % d].0 + (ranges[e % d].1 - ranges[e % d].0) * (1.4 * uniform() - 0.2))
-        .collect();
-    let x = Mat::from_fn(n + n_noise, d, |i, j| {
-        if i < n {
-            set.x[(i, j)]
-        } else {
-            noise[(i - n) * d + j]
-        }
-    });
-    let labels = set.labels.iter().copied();
-    (x, labels.chain((0..n_noise).map(|_| k)).collect())
+    let set = data::separated(seed, n, d, k).contaminated(n_noise, seed + 1000);
+    (set.x, set.labels)
 }
 
 #[test]
@@ -112,6 +90,29 @@ fn groups_are_found_amid_noise() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn outliers_may_be_as_far_out_as_they_like() {
+    for (distance, form) in [1e2, 1e4, 1e6].into_iter().zip([
+        CovarianceType::Full,
+        CovarianceType::Diag,
+        CovarianceType::Spherical,
+    ]) {
+        let set = data::separated(8, 300, 2, 3);
+        let x = Mat::from_fn(312, 2, |i, j| match i {
+            0..300 => set.x[(i, j)],
+            // On a circle.
+            _ => distance * [f64::sin(i as f64), f64::cos(i as f64)][j],
+        });
+        let em = Em::new(3).covariance(form).noise(NoiseVolume::Box);
+        let fit = em.fit(&x).unwrap();
+        let labels: Vec<usize> = set.labels.iter().copied().chain([3; 12]).collect();
+        let truth = em.fit_from(&x, Start::Labels(&labels)).unwrap();
+        let gain = fit.report().log_likelihood - truth.report().log_likelihood;
+        assert!(gain > -0.1, "{distance:e} {form}: {gain} {}", fit.report());
+        assert_eq!(fit.model().predict(&x).unwrap()[300..], [3; 12]);
     }
 }
 
