@@ -270,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn weights_of_two_are_rows_given_twice(x in strategies::table(6..=80, 1..=3), form in form(), proportions in proportions(), seed in any::<u64>()) {
+    fn weights_of_two_are_rows_given_twice(x in strategies::table(12..=80, 1..=3), form in form(), proportions in proportions(), seed in any::<u64>()) {
         let x = matrix(&x);
         let (n, d) = (x.nrows(), x.ncols());
         let labels: Vec<usize> = (0..n).map(|i| (i + seed as usize % 3) % 3).collect();
@@ -280,6 +280,8 @@ proptest! {
         let weights = vec![2.0; n];
         let weighted = em.fit_from(Samples::from(&x).with_weights(&weights), Start::Labels(&labels));
         let Ok(weighted) = weighted else { return Ok(()) };
+        // Of a covariance at the floor rounding has chosen the axes: two rows in a plane have only one.
+        prop_assume!(weighted.report().events.is_empty());
         let doubled = em.fit_from(&doubled, Start::Labels(&twice)).unwrap();
         for (l, m) in weighted.report().trace.iter().zip(&doubled.report().trace) {
             // Sums in another order; each of the five steps may amplify the last one's rounding.
