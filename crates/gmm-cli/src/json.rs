@@ -1,6 +1,6 @@
 //! The results as JSON: one object per command, its fields in the order of these types.
 //!
-//! Groups are numbered from 1. A number that JSON can't write (an infinite criterion or log-density) is `null`.
+//! Groups are numbered from 1; 0 is noise. A number that JSON can't write (an infinite criterion or log-density) is `null`.
 
 use gmm_core::GaussianMixture;
 use gmm_em::{Event, Stop};
@@ -25,6 +25,8 @@ pub(crate) struct Fitted {
     pub(crate) selection: Option<SelectionAccount>,
     pub(crate) fit: FitAccount,
     pub(crate) groups: Vec<Group>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) noise: Option<NoiseAccount>,
     pub(crate) assignment: AssignmentAccount,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) precision: Option<PrecisionAccount>,
@@ -174,6 +176,23 @@ pub(crate) fn groups(model: &GaussianMixture, n_rows: Option<&[usize]>) -> Vec<G
 }
 
 #[derive(Serialize)]
+pub(crate) struct NoiseAccount {
+    weight: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<usize>,
+    log_density: f64,
+}
+
+/// The noise of a mixture, with its rows if those of all classes are known.
+pub(crate) fn noise(model: &GaussianMixture, n_rows: Option<&[usize]>) -> Option<NoiseAccount> {
+    model.noise().map(|noise| NoiseAccount {
+        weight: noise.weight(),
+        rows: n_rows.and_then(|n| n.last()).copied(),
+        log_density: noise.log_density(),
+    })
+}
+
+#[derive(Serialize)]
 pub(crate) struct AssignmentAccount {
     mean_largest_probability: f64,
     rows_below_0_8: usize,
@@ -263,6 +282,8 @@ pub(crate) struct Described {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bic: Option<f64>,
     pub(crate) groups: Vec<Group>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) noise: Option<NoiseAccount>,
     pub(crate) model: Value,
 }
 
@@ -277,6 +298,7 @@ impl Described {
             free_parameters: model.n_free_parameters(),
             bic,
             groups: groups(model, None),
+            noise: noise(model, None),
             model: model_value(file)?,
         })
     }

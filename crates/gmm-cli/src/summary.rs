@@ -2,7 +2,7 @@
 
 use gmm_core::covariance::Variation;
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, GaussianMixture, Samples};
+use gmm_core::{CovarianceType, GaussianMixture, Proportions, Samples};
 
 use crate::data::Data;
 use crate::number::{fixed, with_spread};
@@ -23,7 +23,7 @@ const PIECE: usize = 1 << 14;
 /// Which rows belong to which group, and how certainly.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Assignment {
-    /// Rows whose most probable group this is.
+    /// Rows whose most probable group this is; after the groups those of noise, if there is any.
     pub(crate) n_rows: Vec<usize>,
     /// Weighted mean of the largest probability of each row.
     pub(crate) mean_certainty: f64,
@@ -35,7 +35,7 @@ impl Assignment {
     /// Assigns the rows of a table.
     pub(crate) fn new(model: &GaussianMixture, data: &Data) -> Result<Self, gmm_core::Error> {
         let mut assignment = Self {
-            n_rows: vec![0; model.n_components()],
+            n_rows: vec![0; model.n_classes()],
             mean_certainty: 0.0,
             n_doubtful: 0,
         };
@@ -71,7 +71,7 @@ impl Assignment {
     }
 }
 
-/// The most probable group of a row, the first one at a tie, and its probability.
+/// The most probable group of a row (or noise, the last column), the first one at a tie, and its probability.
 fn largest(r: &Mat<f64>, row: usize) -> (usize, f64) {
     (1..r.ncols()).fold((0, r[(row, 0)]), |best, k| {
         if r[(row, k)] > best.1 {
@@ -128,6 +128,11 @@ pub(crate) fn groups(
         }
         rows.push(row);
     }
+    if let Some(noise) = model.noise() {
+        let mut row = vec!["noise".to_owned(), fixed(noise.weight(), 3)];
+        row.extend(n_rows.and_then(|n| n.last()).map(usize::to_string));
+        rows.push(row);
+    }
     let caption = if is_wide {
         "groups, with the features in which each is farthest from the mean of all: centre ± standard deviation (distance\n\
          from that mean, in standard deviations of all)"
@@ -137,7 +142,7 @@ pub(crate) fn groups(
     format!("{caption}\n{}", aligned(&rows, is_wide))
 }
 
-/// Mean and standard deviations of the whole mixture.
+/// Mean and standard deviations of all groups together.
 struct Whole {
     mean: Vec<f64>,
     deviations: Vec<f64>,
@@ -147,10 +152,12 @@ impl Whole {
     fn of(model: &GaussianMixture) -> Self {
         let mean = model.mean();
         let mut variances = vec![0.0; mean.len()];
+        // Less than 1 where there is noise.
+        let total: f64 = model.weights().iter().sum();
         for (group, weight) in model.weights().iter().enumerate() {
             for (j, within) in model.covariances().variances(group).iter().enumerate() {
                 let between = (model.means()[(group, j)] - mean[j]).powi(2);
-                variances[j] += weight * (within + between);
+                variances[j] += weight / total * (within + between);
             }
         }
         Self {
@@ -173,12 +180,22 @@ impl Whole {
     }
 }
 
-/// "3 groups, tied covariances (EEE)".
+/// "3 groups, tied covariances (EEE)", or "3 groups of equal weight and noise, ...".
 pub(crate) fn title(model: &GaussianMixture) -> String {
     let form = model.covariance_type();
     format!(
-        "{}, {form} covariance{} ({})",
+        "{}{}{}, {form} covariance{} ({})",
         counted(model.n_components(), "group"),
+        if model.proportions() == Proportions::Equal {
+            " of equal weight"
+        } else {
+            ""
+        },
+        if model.noise().is_some() {
+            " and noise"
+        } else {
+            ""
+        },
         if model.n_components() == 1 { "" } else { "s" },
         in_other_words(form)
     )

@@ -103,6 +103,42 @@ pub enum Error {
         /// The sum that was found.
         sum: f64,
     },
+    /// The weight of a class of noise is negative, not below 1, or NaN.
+    #[error(
+        "the weight of the noise is {value}; it must be 0 or more and below 1, so that something is left to the components"
+    )]
+    NoiseWeight {
+        /// Its value.
+        value: f64,
+    },
+    /// The log-density of a class of noise is NaN or infinite.
+    #[error(
+        "the log-density of the noise is {value}; it must be finite, minus the logarithm of a volume"
+    )]
+    NoiseDensity {
+        /// Its value.
+        value: f64,
+    },
+    /// Something was asked for that depends on where noise lies, which a mixture doesn't know.
+    #[error(
+        "a mixture with noise has no {operation}, since the place of the noise is not known; take the mixture without noise"
+    )]
+    Noise {
+        /// "sample", "marginal" or "conditional".
+        operation: &'static str,
+    },
+    /// Weights that are to be held equal are not equal.
+    #[error(
+        "the weight of component {component} is {value} where equal weights are {expected}; equal proportions need equal weights"
+    )]
+    UnequalWeights {
+        /// First component whose weight is off.
+        component: usize,
+        /// Its weight.
+        value: f64,
+        /// The mean weight.
+        expected: f64,
+    },
     /// A mean is NaN or infinite.
     #[error(
         "the mean of component {component}, feature {feature} is {value}; means must be finite"

@@ -52,8 +52,8 @@ pub use faer;
 pub use covariance::{CovarianceType, Covariances};
 pub use error::Error;
 pub use mixture::{
-    Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Sample, Scratch, SingleMixture,
-    SingleScratch,
+    Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Noise, Proportions, Sample, Scratch,
+    SingleMixture, SingleScratch,
 };
 pub use samples::Samples;
 pub use sum::CompensatedSum;

@@ -3,19 +3,20 @@
 use std::ops::ControlFlow;
 
 use gmm_core::covariance::Structure;
-use gmm_core::{CovarianceType, GaussianMixture, Samples};
+use gmm_core::{CovarianceType, GaussianMixture, Proportions, Samples};
 
 use crate::acceleration::Accelerator;
 use crate::expectation::Expectation;
 use crate::history::History;
+use crate::noise;
 use crate::pass::expectation;
 use crate::regularization::Scale;
 use crate::rescue::{POINT_MASS, Rescuer};
 use crate::start::{self, Begin};
 use crate::summary::Summary;
 use crate::{
-    Acceleration, Error, Initialization, Precision, Progress, Regularization, Report, Rescue,
-    Start, Stop, Stopping,
+    Acceleration, Error, Initialization, NoiseVolume, Precision, Progress, Regularization, Report,
+    Rescue, Start, Stop, Stopping,
 };
 
 /// What a watcher answers: go on, or stop with the best so far.
@@ -26,6 +27,8 @@ pub type Watcher<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 /// | setting | default |
 /// |---|---|
 /// | covariance | full |
+/// | proportions | free |
+/// | noise | none |
 /// | initialization | split |
 /// | seed | 0 |
 /// | regularization | floor at 1e-9 of the data's variances |
@@ -41,6 +44,8 @@ pub type Watcher<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 pub struct Em {
     pub(crate) n_components: usize,
     pub(crate) covariance: CovarianceType,
+    pub(crate) proportions: Proportions,
+    pub(crate) noise: Option<NoiseVolume>,
     pub(crate) initialization: Option<Initialization>,
     pub(crate) seed: u64,
     pub(crate) regularization: Regularization,
@@ -57,6 +62,8 @@ impl Em {
         Self {
             n_components,
             covariance: CovarianceType::Full,
+            proportions: Proportions::default(),
+            noise: None,
             initialization: None,
             seed: 0,
             regularization: Regularization::default(),
@@ -79,6 +86,39 @@ impl Em {
     /// The form of the covariances.
     pub fn covariance(self, covariance: CovarianceType) -> Self {
         Self { covariance, ..self }
+    }
+
+    /// Whether the weights of the components are free, or held equal (K - 1 parameters less). Starts by splitting search with free weights.
+    pub fn proportions(self, proportions: Proportions) -> Self {
+        Self {
+            proportions,
+            ..self
+        }
+    }
+
+    /// A class of noise of this volume beside the components, so that rows that belong to none don't inflate one: see
+    /// [`gmm_core::Noise`]. Its weight is free; it begins at 0.05 where a start says nothing of it. Such a fit takes no short cuts: passes
+    /// are in double precision, over all components.
+    ///
+    /// ```
+    /// use gmm_core::faer::MatRef;
+    /// use gmm_em::{Em, NoiseVolume};
+    ///
+    /// // Two groups, and three rows of neither.
+    /// let table = [1.0, 1.2, 0.8, 0.9, 1.1, 5.0, 5.3, 4.8, 5.1, 4.9, -30.0, 17.0, 40.0];
+    /// let x = MatRef::from_row_major_slice(&table, 13, 1);
+    /// let fit = Em::new(2).noise(NoiseVolume::Box).fit(x)?;
+    /// let labels = fit.model().predict(x)?;
+    /// assert_eq!(labels[10..], [2, 2, 2]); // n_components is the label of noise
+    /// assert!(labels[..10].iter().all(|label| *label < 2));
+    /// assert!((fit.model().means()[(0, 0)] - 1.0).abs() < 0.1);
+    /// # Ok::<(), gmm_em::Error>(())
+    /// ```
+    pub fn noise(self, noise: impl Into<Option<NoiseVolume>>) -> Self {
+        Self {
+            noise: noise.into(),
+            ..self
+        }
     }
 
     /// How the fit starts. Where nothing is said, a single fit starts by [`Initialization::Split`], and one of several starts as
@@ -145,6 +185,16 @@ impl Em {
         self.covariance
     }
 
+    /// Whether weights are free that is asked for.
+    pub fn chosen_proportions(&self) -> Proportions {
+        self.proportions
+    }
+
+    /// The noise that is asked for.
+    pub fn chosen_noise(&self) -> Option<NoiseVolume> {
+        self.noise
+    }
+
     /// How the fit starts, if that was said.
     pub fn chosen_initialization(&self) -> Option<Initialization> {
         self.initialization
@@ -153,11 +203,6 @@ impl Em {
     /// The largest number of M-steps that is set.
     pub fn iteration_limit(&self) -> usize {
         self.max_iterations
-    }
-
-    /// When the fit has converged.
-    pub fn stopping_rule(&self) -> Stopping {
-        self.stopping
     }
 
     /// Checks settings and data without fitting anything.
@@ -193,8 +238,9 @@ impl Em {
     ) -> Result<Fit, Error> {
         let x = x.into();
         let summary = self.prepare(&x)?;
-        let begin = start::own(self, &x, &summary)?;
-        Ok(self.run(&x, &summary, begin, watcher)?.sorted())
+        let noise = self.noise_density(&x, &summary)?;
+        let begin = start::own(self, &x, &summary, noise)?;
+        Ok(self.run(&x, &summary, begin, noise, watcher)?.sorted())
     }
 
     /// Fits a mixture from a start that the caller has. Components keep the start's order.
@@ -217,14 +263,28 @@ impl Em {
     ) -> Result<Fit, Error> {
         let x = x.into();
         let summary = self.prepare(&x)?;
-        let begin = start::given(self, &x, &summary, start)?;
-        self.run(&x, &summary, begin, watcher)
+        let noise = self.noise_density(&x, &summary)?;
+        let begin = start::given(self, &x, &summary, start, noise)?;
+        self.run(&x, &summary, begin, noise, watcher)
+    }
+
+    /// The log-density of the noise, in the coordinates of the frame.
+    pub(crate) fn noise_density(
+        &self,
+        x: &Samples<'_>,
+        summary: &Summary,
+    ) -> Result<Option<f64>, Error> {
+        let density = |volume: NoiseVolume| volume.log_density(x, summary);
+        self.noise.map(density).transpose()
     }
 
     /// Checks settings and data, and measures the data.
     pub(crate) fn prepare(&self, x: &Samples<'_>) -> Result<Summary, Error> {
         self.regularization.check()?;
         self.rescue.check()?;
+        if let Some(volume) = &self.noise {
+            volume.check()?;
+        }
         let tolerance = self.stopping.tolerance();
         if !(tolerance >= 0.0 && tolerance.is_finite()) {
             let expected = "it must be finite and not negative";
@@ -307,6 +367,7 @@ impl Em {
         x: &Samples<'_>,
         summary: &Summary,
         begin: Begin,
+        noise: Option<f64>,
         watcher: &mut Watcher<'_>,
     ) -> Result<Fit, Error> {
         let frame = &summary.frame;
@@ -332,7 +393,10 @@ impl Em {
                 rescuer.start_from(&model);
                 (model, 0)
             }
-            Begin::Statistics(statistics) => (rescuer.maximize(statistics, None, 1)?, 1),
+            Begin::Statistics(statistics) => {
+                let model = rescuer.maximize(statistics, None, 1)?;
+                (noise::begin(model, noise)?, 1)
+            }
         };
         let mut expected = Expectation::new(&model, x, summary, self.precision)?;
         let stop = loop {

@@ -155,6 +155,11 @@ pub enum Error {
         /// Form of the other.
         expected_form: gmm_core::CovarianceType,
     },
+    /// Statistics of models with other noise or other proportions can't be merged or used with a model.
+    #[error(
+        "statistics of models with other noise or other proportions don't go together; gather both with the same model"
+    )]
+    StatisticsClasses,
     /// The statistics don't fit into memory.
     #[error(
         "{n_components} {form} covariances of {n_features} features don't fit into memory; use a simpler form or fewer features"

@@ -1,4 +1,7 @@
 //! The E-steps of one fit, each by the cheapest way that leaves the parameters what they are, to rounding.
+//!
+//! With a class of noise all passes are the general one: the shortcuts leave out what components share, or components that say nothing, and
+//! noise shares nothing and always says something.
 
 use gmm_core::{GaussianMixture, Samples};
 
@@ -29,10 +32,11 @@ impl<'a> Expectation<'a> {
         summary: &'a Summary,
         precision: Precision,
     ) -> Result<Self, Error> {
-        let tied = TiedPass::new(model.covariance_type(), x, summary);
+        let has_noise = model.noise().is_some();
+        let tied = TiedPass::new(model.covariance_type(), x, summary).filter(|_| !has_noise);
         let compact = match tied {
-            Some(_) => None,
-            None => Compact::new(model, x, &summary.frame)?,
+            None if !has_noise => Compact::new(model, x, &summary.frame)?,
+            _ => None,
         };
         Ok(Self {
             x,

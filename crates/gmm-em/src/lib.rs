@@ -25,6 +25,7 @@
 //! - Data are centred and scaled internally by exact powers of two ([`gmm_core::block::Frame`]), so neither units nor offsets cost digits.
 //! - The likelihood never falls: with [`Regularization::None`] and [`Regularization::Floor`] the log-likelihood, with
 //!   [`Regularization::Prior`] the log-likelihood plus log prior. Debug builds assert it in every iteration.
+//! - Outliers get a class of their own on request ([`Em::noise`]), so that they don't inflate a component.
 //! - What the fit does to save itself is an [`Event`] in its [`Report`].
 //!
 //! # Expert layer
@@ -39,6 +40,8 @@ mod expectation;
 mod hierarchy;
 mod history;
 mod kmeans;
+mod maximize;
+mod noise;
 mod pass;
 mod precision;
 mod regularization;
@@ -60,6 +63,7 @@ pub use acceleration::Acceleration;
 pub use em::{Em, Fit, Watcher};
 pub use error::Error;
 pub use hierarchy::Hierarchy;
+pub use noise::NoiseVolume;
 pub use precision::Precision;
 pub use regularization::{ConjugatePrior, Regularization};
 pub use report::{Event, Progress, Report, Stop};

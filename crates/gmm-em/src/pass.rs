@@ -29,7 +29,7 @@ pub(crate) fn expectation_as(
 ) -> Result<SufficientStatistics, Error> {
     let pass = Pass {
         n_blocks: Block::count(x.n_samples()),
-        zeros: &SufficientStatistics::about(form, shifts),
+        zeros: &SufficientStatistics::of_model_as(model, shifts, form),
         fill: &|block, index| Ok(block.fill(x, index, frame)?),
     };
     pass.gather(&|| Scratch::new(model), &|statistics, block, _, scratch| {
@@ -49,7 +49,7 @@ pub(crate) fn compact_expectation(
 ) -> Result<SufficientStatistics, Error> {
     let pass = Pass {
         n_blocks: compact.n_blocks(),
-        zeros: &SufficientStatistics::about(model.covariance_type(), shifts),
+        zeros: &SufficientStatistics::of_model(model, shifts),
         fill: &|block, index| compact.fill(block, x, index, frame),
     };
     let negligible: Vec<f64> = model.weights().iter().map(|w| NEGLIGIBLE * w).collect();

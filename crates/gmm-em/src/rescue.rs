@@ -1,7 +1,7 @@
 //! The M-step with a policy for components that lost their rows or their variance.
 
 use gmm_core::covariance::{Moments, Regularizer, blocks_below_floor};
-use gmm_core::{Covariances, GaussianMixture, Samples};
+use gmm_core::{Covariances, GaussianMixture, Proportions, Samples};
 
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
@@ -62,6 +62,7 @@ const AT_FLOOR: f64 = 1.0 + 1e-6;
 /// Does the M-steps of one fit and keeps account of the repairs.
 pub(crate) struct Rescuer<'a> {
     policy: Rescue,
+    proportions: Proportions,
     x: Samples<'a>,
     summary: &'a Summary,
     regularizer: Regularizer,
@@ -86,6 +87,7 @@ impl<'a> Rescuer<'a> {
     ) -> Self {
         Self {
             policy: em.rescue,
+            proportions: em.proportions,
             x,
             summary,
             regularizer,
@@ -141,6 +143,8 @@ impl<'a> Rescuer<'a> {
         previous: Option<&GaussianMixture>,
         iteration: usize,
     ) -> Result<GaussianMixture, Error> {
+        // A start's own statistics know nothing of it.
+        statistics.proportions = self.proportions;
         if std::mem::take(&mut self.n_below) > 0 {
             self.n_rescues += 1;
         }

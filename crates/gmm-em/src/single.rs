@@ -11,7 +11,7 @@ use crate::statistics::SufficientStatistics;
 use crate::{Error, tree};
 
 /// [`expectation`](crate::pass::expectation) in single precision, summed up in double precision; `None` where the mixture is out of the
-/// range of single precision.
+/// range of single precision, or has noise.
 pub(crate) fn single_expectation(
     model: &GaussianMixture,
     x: &Samples<'_>,
@@ -21,7 +21,7 @@ pub(crate) fn single_expectation(
     let Some(single) = model.single() else {
         return Ok(None);
     };
-    let zeros = SufficientStatistics::about(model.covariance_type(), shifts.clone());
+    let zeros = SufficientStatistics::of_model(model, shifts.clone());
     let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
         let mut statistics = zeros.clone();
         let mut leaf = Leaf::new(model, &single, &zeros);

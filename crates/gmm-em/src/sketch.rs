@@ -80,7 +80,7 @@ impl Sketch {
         let moved = Mat::from_fn(means.nrows(), self.units.len(), |k, j| {
             (means[(k, j)] - self.origin[j]) / self.units[j]
         });
-        self.rescaled(model, moved, |entry, i, j| {
+        self.rescaled(model, moved, 1.0, |entry, i, j| {
             entry / self.units[i] / self.units[j]
         })
     }
@@ -91,7 +91,7 @@ impl Sketch {
         let moved = Mat::from_fn(means.nrows(), self.units.len(), |k, j| {
             self.units[j] * means[(k, j)] + self.origin[j]
         });
-        self.rescaled(model, moved, |entry, i, j| {
+        self.rescaled(model, moved, -1.0, |entry, i, j| {
             entry * (self.units[i] * self.units[j])
         })
     }
@@ -100,6 +100,7 @@ impl Sketch {
         &self,
         model: &GaussianMixture,
         means: Mat<f64>,
+        sign: f64,
         rescale: impl Fn(f64, usize, usize) -> f64,
     ) -> Result<GaussianMixture, Error> {
         let d = self.units.len();
@@ -115,7 +116,18 @@ impl Sketch {
         let covariances =
             Covariances::new(model.covariance_type(), model.n_components(), d, blocks)?;
         let weights = model.weights().to_vec();
-        Ok(GaussianMixture::new(weights, means, covariances)?)
+        let noise = model.noise().map(|noise| {
+            let log_density = noise.log_density() + sign * self.log_unit();
+            gmm_core::Noise::new(noise.weight(), log_density)
+        });
+        let noise = noise.transpose()?;
+        let rescaled = GaussianMixture::new_with_noise(weights, means, covariances, noise)?;
+        Ok(rescaled.with_proportions(model.proportions())?)
+    }
+
+    /// What a log-density of the rows has more than one in the frame.
+    pub(crate) fn log_unit(&self) -> f64 {
+        self.units.iter().map(|unit| unit.ln()).sum()
     }
 
     pub(crate) fn samples(&self) -> Samples<'_> {
@@ -125,6 +137,36 @@ impl Sketch {
     /// Variances of all rows, in the units of the sketch.
     pub(crate) fn variances(&self) -> &[f64] {
         &self.variances
+    }
+
+    /// What the variances would be by the middle half of the rows, if these were of a Gaussian: outliers don't widen it. The variances
+    /// themselves where they are smaller, or where half of the rows are equal.
+    pub(crate) fn variances_of_the_middle(&self) -> Vec<f64> {
+        /// Between the quartiles of a standard normal law.
+        const QUARTILES_APART: f64 = 1.349;
+        let total: f64 = self.weights.iter().sum();
+        let quantile = |ordered: &[(f64, f64)], share: f64| {
+            let mut below = 0.0;
+            let reached = ordered.iter().find(|(_, w)| {
+                below += w;
+                below >= share * total
+            });
+            reached.or(ordered.last()).map_or(0.0, |(value, _)| *value)
+        };
+        let of_feature = |j: usize| {
+            let rows = self.weights.iter().enumerate();
+            let mut ordered: Vec<(f64, f64)> = rows.map(|(i, w)| (self.rows[(i, j)], *w)).collect();
+            ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let apart = quantile(&ordered, 0.75) - quantile(&ordered, 0.25);
+            let variance = (apart / QUARTILES_APART).powi(2);
+            let known = self.variances[j];
+            if variance > 0.0 && variance < known {
+                variance
+            } else {
+                known
+            }
+        };
+        (0..self.variances.len()).map(of_feature).collect()
     }
 
     pub(crate) fn n_rows(&self) -> usize {

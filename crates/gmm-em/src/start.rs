@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
+use gmm_core::block::Block;
 use gmm_core::covariance::{Moments, Prior, Regularizer};
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::{GaussianMixture, Samples};
+use gmm_core::{GaussianMixture, Proportions, Samples};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
@@ -14,7 +15,7 @@ use crate::regularization::Scale;
 use crate::split::PSEUDO_VARIANCE;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
-use crate::{Em, Error, Hierarchy, split};
+use crate::{Em, Error, Hierarchy, noise, split};
 
 /// How a fit finds its first responsibilities or parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -67,11 +68,12 @@ impl Initialization {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Start<'a> {
-    /// The first E-step uses this mixture.
+    /// The first E-step uses this mixture. Its weights are made equal, and it gets noise or loses it, where the settings ask for that.
     Mixture(&'a GaussianMixture),
-    /// One component per row, from 0; the first M-step uses them.
+    /// One component per row, from 0; with noise n_components is its label. The first M-step uses them.
     Labels(&'a [usize]),
-    /// n_samples x n_components, rows sum to 1; the first M-step uses them.
+    /// n_samples x n_components, rows sum to 1; with noise there may be one more column, its responsibilities. The first M-step uses
+    /// them.
     Responsibilities(MatRef<'a, f64>),
     /// The groups of a hierarchy; the first M-step uses them.
     Hierarchy(&'a Hierarchy),
@@ -87,7 +89,12 @@ pub(crate) enum Begin {
 }
 
 /// A start from the data; the number of components found (fewer than asked for where there are fewer distinct rows).
-pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, Error> {
+pub(crate) fn own(
+    em: &Em,
+    x: &Samples<'_>,
+    summary: &Summary,
+    noise: Option<f64>,
+) -> Result<Begin, Error> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(em.seed);
     let reciprocal_sd = reciprocal_sd(em, summary);
     let kmeans = KMeans {
@@ -98,7 +105,7 @@ pub(crate) fn own(em: &Em, x: &Samples<'_>, summary: &Summary) -> Result<Begin, 
     let n = em.n_components;
     let initialization = em.initialization.unwrap_or_default();
     if initialization == Initialization::Split
-        && let Some(model) = split::grow(x, summary, em.covariance, n, &mut rng)?
+        && let Some(model) = split::grow(x, summary, em.covariance, n, noise, &mut rng)?
     {
         // An E-step on all rows; the first M-step is under the fit's own regularization.
         let shifts = model.means().to_owned();
@@ -242,12 +249,13 @@ fn random_shares(seed: u64, row: usize, r: &mut [f64]) {
     r.iter_mut().for_each(|r| *r /= sum);
 }
 
-/// A given start, checked.
+/// A given start, checked; `noise` is the log-density of the class of noise, in the frame.
 pub(crate) fn given(
     em: &Em,
     x: &Samples<'_>,
     summary: &Summary,
     start: Start<'_>,
+    noise: Option<f64>,
 ) -> Result<Begin, Error> {
     let n = em.n_components;
     match start {
@@ -265,7 +273,11 @@ pub(crate) fn given(
                     expected: em.covariance,
                 });
             }
-            Ok(Begin::Model(model.to_frame(&summary.frame)?))
+            let model = noise::begin(model.to_frame(&summary.frame)?, noise)?;
+            Ok(Begin::Model(match em.proportions {
+                Proportions::Equal => model.with_equal_weights(),
+                other => model.with_proportions(other)?,
+            }))
         }
         Start::ResponsibilitiesOf(model) => {
             if model.n_components() != n {
@@ -275,7 +287,7 @@ pub(crate) fn given(
                 });
             }
             x.check_shape(model.n_features())?;
-            let model = model.to_frame(&summary.frame)?;
+            let model = noise::begin(model.to_frame(&summary.frame)?, noise)?;
             let shifts = model.means().to_owned();
             let statistics = expectation_as(&model, x, &summary.frame, shifts, em.covariance)?;
             Ok(Begin::Statistics(statistics))
@@ -295,7 +307,8 @@ pub(crate) fn given(
         }
         Start::Labels(labels) => {
             check_rows(labels.len(), x)?;
-            if let Some(row) = labels.iter().position(|l| *l >= n) {
+            let n_classes = n + usize::from(noise.is_some());
+            if let Some(row) = labels.iter().position(|l| *l >= n_classes) {
                 return Err(Error::StartLabel {
                     row,
                     label: labels[row],
@@ -306,11 +319,13 @@ pub(crate) fn given(
                 r.fill(0.0);
                 r[labels[row]] = 1.0;
             });
-            let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
-            Ok(Begin::Statistics(statistics))
+            Ok(Begin::Statistics(of_classes(
+                em, x, summary, n_classes, &assign, noise,
+            )?))
         }
         Start::Responsibilities(given) => {
-            if given.ncols() != n {
+            let has_noise = noise.is_some() && given.ncols() == n + 1;
+            if given.ncols() != n && !has_noise {
                 return Err(Error::StartComponents {
                     found: given.ncols(),
                     expected: n,
@@ -321,10 +336,33 @@ pub(crate) fn given(
                 let values = r.iter_mut().enumerate();
                 values.for_each(|(k, r)| *r = given[(row, k)]);
             });
-            let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
-            Ok(Begin::Statistics(statistics))
+            let noise = noise.filter(|_| has_noise);
+            Ok(Begin::Statistics(of_classes(
+                em,
+                x,
+                summary,
+                given.ncols(),
+                &assign,
+                noise,
+            )?))
         }
     }
+}
+
+/// The statistics of given responsibilities, the last of which are those of noise if there is a density of it.
+fn of_classes(
+    em: &Em,
+    x: &Samples<'_>,
+    summary: &Summary,
+    n_classes: usize,
+    assign: &(impl Fn(&Block, &mut [f64]) + Sync),
+    noise: Option<f64>,
+) -> Result<SufficientStatistics, Error> {
+    let mut statistics = assignment(x, &summary.frame, em.covariance, n_classes, assign)?;
+    if let Some(log_density) = noise {
+        statistics.take_last_as_noise(log_density);
+    }
+    Ok(statistics)
 }
 
 fn check_rows(found: usize, x: &Samples<'_>) -> Result<(), Error> {

@@ -1,16 +1,12 @@
 //! Sufficient statistics of the E-step: what threads, machines and files exchange.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::{self, Maximized, Moments, Regularizer, Structure};
+use gmm_core::covariance::Moments;
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::{CompensatedSum, CovarianceType, Covariances, GaussianMixture, Samples, Scratch};
+use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Proportions, Samples, Scratch};
 
+use crate::Error;
 use crate::pass::{assignment, expectation, row_by_row};
-use crate::regularization::Scale;
-use crate::{Error, Regularization};
-
-/// Smallest occupancy whose moments are still exact: below, responsibilities are subnormal numbers.
-const SMALLEST_OCCUPANCY: f64 = 1e-290;
 
 /// What one E-step leaves of the data: per component the occupancy, mean and scatter, and the log-likelihood.
 ///
@@ -53,15 +49,48 @@ pub struct SufficientStatistics {
     pub(crate) n_samples: usize,
     /// The row of lowest density, and its log-density.
     pub(crate) least_likely: Option<(usize, f64)>,
+    /// Whether the M-step keeps the weights equal.
+    pub(crate) proportions: Proportions,
+    /// Of the class of noise, if there is one.
+    pub(crate) noise: Option<NoiseStatistics>,
+}
+
+/// What an E-step leaves of the rows that are noise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct NoiseStatistics {
+    pub(crate) occupancy: f64,
+    /// Of the noise; no M-step changes it.
+    pub(crate) log_density: f64,
 }
 
 impl SufficientStatistics {
-    /// The statistics of no data, for a model.
+    /// The statistics of no data, for a model: its form, its proportions and its noise are those of the M-step.
     pub fn zeros(model: &GaussianMixture) -> Self {
-        Self::about(model.covariance_type(), model.means().to_owned())
+        Self::of_model(model, model.means().to_owned())
     }
 
-    /// The statistics of no data, with means relative to the rows of `shifts`.
+    /// [`zeros`](Self::zeros) with means relative to the rows of `shifts`.
+    pub(crate) fn of_model(model: &GaussianMixture, shifts: Mat<f64>) -> Self {
+        Self::of_model_as(model, shifts, model.covariance_type())
+    }
+
+    /// [`of_model`](Self::of_model) for an M-step of another form.
+    pub(crate) fn of_model_as(
+        model: &GaussianMixture,
+        shifts: Mat<f64>,
+        form: CovarianceType,
+    ) -> Self {
+        Self {
+            proportions: model.proportions(),
+            noise: model.noise().map(|noise| NoiseStatistics {
+                occupancy: 0.0,
+                log_density: noise.log_density(),
+            }),
+            ..Self::about(form, shifts)
+        }
+    }
+
+    /// The statistics of no data without noise, for free weights, with means relative to the rows of `shifts`.
     pub(crate) fn about(form: CovarianceType, shifts: Mat<f64>) -> Self {
         let zeros = Moments::zeros(form.structure(), shifts.ncols());
         Self {
@@ -72,6 +101,8 @@ impl SufficientStatistics {
             total_weight: 0.0,
             n_samples: 0,
             least_likely: None,
+            proportions: Proportions::Free,
+            noise: None,
         }
     }
 
@@ -102,7 +133,8 @@ impl SufficientStatistics {
     /// the bits don't depend on the number of threads.
     ///
     /// # Errors
-    /// [`Error::StatisticsShape`] if the model has another shape, and those of the data.
+    /// [`Error::StatisticsShape`] if the model has another shape, [`Error::StatisticsClasses`] if it has other noise or other
+    /// proportions, and those of the data.
     pub fn observe<'a>(
         &mut self,
         model: &GaussianMixture,
@@ -113,6 +145,7 @@ impl SufficientStatistics {
             model.n_components(),
             model.n_features(),
         )?;
+        self.check_classes(&Self::of_model(model, Mat::new()))?;
         let x = x.into();
         x.check_shape(model.n_features())?;
         let shifts = self.shifts.clone();
@@ -124,9 +157,11 @@ impl SufficientStatistics {
     /// Adds the statistics of other data.
     ///
     /// # Errors
-    /// [`Error::StatisticsShape`] if the other statistics have another form, number of components or of features.
+    /// [`Error::StatisticsShape`] if the other statistics have another form, number of components or of features,
+    /// [`Error::StatisticsClasses`] if they have other noise or other proportions.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.check_shape(other.form, other.n_components(), other.n_features())?;
+        self.check_classes(other)?;
         let mut other = other.clone();
         for (k, moments) in other.moments.iter_mut().enumerate() {
             for (j, mean) in moments.mean.iter_mut().enumerate() {
@@ -141,6 +176,9 @@ impl SufficientStatistics {
     pub(crate) fn add(&mut self, other: &Self) {
         for (mine, others) in self.moments.iter_mut().zip(&other.moments) {
             mine.merge(others);
+        }
+        if let (Some(mine), Some(others)) = (&mut self.noise, &other.noise) {
+            mine.occupancy += others.occupancy;
         }
         self.log_likelihood.merge(&other.log_likelihood);
         self.total_weight += other.total_weight;
@@ -164,102 +202,24 @@ impl SufficientStatistics {
             });
         }
         self.moments.iter_mut().for_each(|m| m.scale(factor));
+        if let Some(noise) = &mut self.noise {
+            noise.occupancy *= factor;
+        }
         self.log_likelihood.scale(factor);
         self.total_weight *= factor;
         Ok(())
     }
 
-    /// The M-step: the mixture that maximizes the (regularized) expected log-likelihood.
-    ///
-    /// The data's own scale, which relative regularization needs, is taken from the statistics.
-    ///
-    /// Forms whose M-step is a search (VEI, VEE, VEV, EVE, VVE) begin it at a guess from the statistics, so that it may end in another
-    /// local maximum than the mixture before: [`maximize_from`](Self::maximize_from) keeps the likelihood from falling.
-    ///
-    /// # Errors
-    /// Those of [`estimate`](Self::estimate), and [`gmm_core::Error::NotPositiveDefinite`] for a collapsed component.
-    pub fn maximize(&self, regularization: Regularization) -> Result<GaussianMixture, Error> {
-        Ok(self.mixture(self.estimate(regularization)?)?)
-    }
-
-    /// The M-step, whose searches begin at the covariances of `previous`, the mixture that the statistics were gathered with.
-    ///
-    /// # Errors
-    /// Those of [`maximize`](Self::maximize), and [`Error::StatisticsShape`] if the mixture has another shape.
-    pub fn maximize_from(
-        &self,
-        previous: &GaussianMixture,
-        regularization: Regularization,
-    ) -> Result<GaussianMixture, Error> {
-        self.check_shape(
-            previous.covariance_type(),
-            previous.n_components(),
-            previous.n_features(),
-        )?;
-        let regularizer = self.regularizer(regularization)?;
-        let maximized = self.maximize_with(&regularizer, Some(previous.covariances()))?;
-        Ok(self.mixture(maximized)?)
-    }
-
-    /// Means and covariances of the M-step as they are: also singular ones, which make no mixture.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for bad settings, [`Error::Empty`] for a component without rows, and with a floor
-    /// [`Error::ConstantFeature`] for a feature without variance.
-    pub fn estimate(&self, regularization: Regularization) -> Result<Maximized, Error> {
-        self.maximize_with(&self.regularizer(regularization)?, None)
-    }
-
-    fn regularizer(&self, regularization: Regularization) -> Result<Regularizer, Error> {
-        regularization.check()?;
-        let scale = Scale::of_statistics(self);
-        if matches!(regularization, Regularization::Floor(_)) {
-            // A part of no variance is no floor.
-            let is_constant = |v: &f64| *v <= 0.0 || v.is_nan();
-            let constant = scale.variances.iter().position(is_constant);
-            if let Some(feature) = constant
-                && (self.form.structure() != Structure::Isotropic
-                    || scale.variances.iter().all(is_constant))
-            {
-                let value = scale.mean[feature];
-                return Err(Error::ConstantFeature { feature, value });
-            }
-        }
-        regularization.resolve(&scale, self.form, self.n_components(), None)
-    }
-
-    /// Means and covariances of the M-step; the caller builds the mixture with [`SufficientStatistics::mixture`].
-    pub(crate) fn maximize_with(
-        &self,
-        regularizer: &Regularizer,
-        previous: Option<&Covariances>,
-    ) -> Result<Maximized, Error> {
-        let empty = self
-            .moments
-            .iter()
-            .position(|m| m.occupancy <= SMALLEST_OCCUPANCY);
-        if let Some(component) = empty {
-            let occupancy = self.moments[component].occupancy;
-            return Err(Error::Empty {
-                component,
-                iteration: 0,
-                occupancy,
-            });
-        }
-        Ok(covariance::maximize(
-            self.form,
-            &self.shifts,
-            &self.moments,
-            regularizer,
-            previous,
-        )?)
-    }
-
-    /// πₖ = Nₖ / Σ N together with the means and covariances.
-    pub(crate) fn mixture(&self, maximized: Maximized) -> Result<GaussianMixture, gmm_core::Error> {
-        let total: f64 = self.moments.iter().map(|m| m.occupancy).sum();
-        let weights = self.moments.iter().map(|m| m.occupancy / total).collect();
-        GaussianMixture::new(weights, maximized.means, maximized.covariances)
+    /// Makes the last component the class of noise.
+    pub(crate) fn take_last_as_noise(&mut self, log_density: f64) {
+        let Some(last) = self.n_components().checked_sub(1) else {
+            return;
+        };
+        self.noise = Some(NoiseStatistics {
+            occupancy: self.moments[last].occupancy,
+            log_density,
+        });
+        self.remove(last);
     }
 
     /// The shifts, component by component.
@@ -283,6 +243,11 @@ impl SufficientStatistics {
     /// Σᵢ wᵢ rᵢₖ for each component.
     pub fn occupancy(&self) -> Vec<f64> {
         self.moments.iter().map(|m| m.occupancy).collect()
+    }
+
+    /// Σᵢ wᵢ rᵢ₀ of the noise, if there is a class of it.
+    pub fn noise_occupancy(&self) -> Option<f64> {
+        self.noise.map(|noise| noise.occupancy)
     }
 
     /// Σᵢ wᵢ log p(xᵢ) in nats, under the models the data were observed with.
@@ -315,7 +280,20 @@ impl SufficientStatistics {
         self.form
     }
 
-    fn check_shape(
+    /// Statistics with another density of the noise are those of another model.
+    pub(crate) fn check_classes(&self, other: &Self) -> Result<(), Error> {
+        let classes = |s: &Self| {
+            let density = s.noise.map(|noise| noise.log_density.to_bits());
+            (density, s.proportions)
+        };
+        if classes(self) == classes(other) {
+            Ok(())
+        } else {
+            Err(Error::StatisticsClasses)
+        }
+    }
+
+    pub(crate) fn check_shape(
         &self,
         form: CovarianceType,
         n_components: usize,
@@ -335,8 +313,8 @@ impl SufficientStatistics {
     }
 
     /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
-    /// `scratch.active`. `shifts` are the rows of ours. A component whose responsibilities are all at most `negligible`
-    /// (0 where it is not given) is left out.
+    /// `scratch.active`, and after them those of noise, where all components are in use. `shifts` are the rows of ours. A component whose
+    /// responsibilities are all at most `negligible` (0 where it is not given) is left out.
     pub(crate) fn add_block(
         &mut self,
         block: &Block,
@@ -360,6 +338,12 @@ impl SufficientStatistics {
                 &mut scratch.centred,
                 &mut scratch.scaled,
             );
+        }
+        if let Some(noise) = &mut self.noise
+            && let Some(r) = (scratch.joint.chunks_exact_mut(BLOCK_ROWS)).nth(self.moments.len())
+        {
+            weigh(block, r);
+            noise.occupancy += r.iter().sum::<f64>();
         }
         self.count(block);
     }

@@ -14,6 +14,8 @@ pub(crate) struct Summary {
     pub(crate) moments: Moments,
     /// Number of rows of positive weight.
     pub(crate) n_rows: usize,
+    /// Smallest and largest value of each feature among them, in the coordinates of the data.
+    pub(crate) ranges: Vec<(f64, f64)>,
 }
 
 impl Summary {
@@ -41,6 +43,7 @@ impl Summary {
             frame,
             moments,
             n_rows,
+            ranges,
         })
     }
 
@@ -91,15 +94,21 @@ fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
         }
         Ok(ranges)
     };
-    let merge = |a: &mut Vec<(f64, f64)>, b: &Vec<(f64, f64)>| {
-        a.iter_mut()
-            .zip(b)
-            .for_each(|(a, b)| *a = (a.0.min(b.0), a.1.max(b.1)));
-    };
-    tree::reduce(0..Block::count(x.n_samples()), &leaf, &merge)
+    tree::reduce(0..Block::count(x.n_samples()), &leaf, &|a, b| widen(a, b))
 }
 
-fn moments(x: &Samples<'_>, frame: &Frame, structure: Structure) -> Result<Moments, Error> {
+/// Ranges that hold those of both parts.
+pub(crate) fn widen(a: &mut [(f64, f64)], b: &[(f64, f64)]) {
+    let pairs = a.iter_mut().zip(b);
+    pairs.for_each(|(a, b)| *a = (a.0.min(b.0), a.1.max(b.1)));
+}
+
+/// Moments about 0 in the coordinates of a frame.
+pub(crate) fn moments(
+    x: &Samples<'_>,
+    frame: &Frame,
+    structure: Structure,
+) -> Result<Moments, Error> {
     let d = x.n_features();
     let shift = vec![0.0; d];
     let leaf = |blocks: std::ops::Range<usize>| -> Result<Moments, Error> {

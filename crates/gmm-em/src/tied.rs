@@ -40,7 +40,7 @@ impl<'a> TiedPass<'a> {
     }
 
     /// The statistics of a model, as those of [`expectation`](crate::pass::expectation) up to rounding; `None` where too many digits
-    /// would be lost. The scatter, of which only the sum over the components matters, is shared out by occupancy.
+    /// would be lost, and with noise. The scatter, of which only the sum over the components matters, is shared out by occupancy.
     pub(crate) fn expectation(
         &self,
         model: &GaussianMixture,
@@ -76,6 +76,7 @@ impl<'a> TiedPass<'a> {
         Ok(Some(SufficientStatistics {
             moments: (0..model.n_components()).map(moments).collect(),
             shifts: shifts.clone(),
+            proportions: model.proportions(),
             ..sums.whole
         }))
     }

@@ -2,9 +2,10 @@
 
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
-use gmm_core::{CompensatedSum, CovarianceType};
+use gmm_core::{CompensatedSum, CovarianceType, Proportions};
 
 use crate::SufficientStatistics;
+use crate::statistics::NoiseStatistics;
 
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Wire {
@@ -17,6 +18,12 @@ pub(crate) struct Wire {
     log_likelihood: (f64, f64),
     total_weight: f64,
     n_samples: usize,
+    /// "equal" or, where it is not given, free.
+    #[serde(default)]
+    proportions: Option<String>,
+    /// Occupancy and log-density.
+    #[serde(default)]
+    noise: Option<(f64, f64)>,
 }
 
 /// Why statistics were refused.
@@ -32,6 +39,8 @@ pub(crate) enum WireError {
         "the statistics of component {component} are not finite or negative; the file is damaged"
     )]
     Value { component: usize },
+    #[error("the noise or the proportions of the statistics are none; the file is damaged")]
+    Classes,
     #[error("the totals of the statistics are not finite or negative; the file is damaged")]
     Totals,
 }
@@ -49,6 +58,9 @@ impl From<SufficientStatistics> for Wire {
             log_likelihood: s.log_likelihood.parts(),
             total_weight: s.total_weight,
             n_samples: s.n_samples,
+            proportions: (s.proportions != Proportions::Free)
+                .then(|| s.proportions.name().to_owned()),
+            noise: s.noise.map(|noise| (noise.occupancy, noise.log_density)),
         }
     }
 }
@@ -91,6 +103,22 @@ impl TryFrom<Wire> for SufficientStatistics {
                 scatter: scatter.clone(),
             });
         }
+        let proportions = match w.proportions.as_deref() {
+            None => Proportions::Free,
+            Some(name) => (Proportions::ALL.into_iter())
+                .find(|p| p.name() == name)
+                .ok_or(WireError::Classes)?,
+        };
+        let noise = w.noise.map(|(occupancy, log_density)| NoiseStatistics {
+            occupancy,
+            log_density,
+        });
+        let is_valid = |n: &NoiseStatistics| {
+            n.occupancy >= 0.0 && n.occupancy.is_finite() && n.log_density.is_finite()
+        };
+        if noise.is_some_and(|n| !is_valid(&n)) {
+            return Err(WireError::Classes);
+        }
         let (sum, compensation) = w.log_likelihood;
         let weight_is_valid = w.total_weight.is_finite() && w.total_weight >= 0.0;
         // The sum may be -inf, where a row's density is 0.
@@ -105,6 +133,8 @@ impl TryFrom<Wire> for SufficientStatistics {
             total_weight: w.total_weight,
             n_samples: w.n_samples,
             least_likely: None,
+            proportions,
+            noise,
         })
     }
 }

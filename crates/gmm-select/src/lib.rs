@@ -41,6 +41,7 @@ mod criterion;
 mod cross_validation;
 mod diagnostics;
 mod error;
+mod finals;
 mod multi_start;
 mod normalized_entropy;
 mod overlap;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use gmm_core::Samples;
-use gmm_em::{Em, Fit, Initialization, Progress, Start, derived_seed};
+use gmm_em::{Acceleration, Em, Fit, Initialization, Progress, Start, derived_seed};
 use rayon::prelude::*;
 
 use crate::part::Part;
@@ -151,6 +151,7 @@ pub(crate) fn go_on(
 ) -> Result<Fit, gmm_em::Error> {
     if fit.model().n_components() == em.n_components() {
         let start = Start::Mixture(fit.model());
+        let em = em.clone().acceleration(Acceleration::OverRelaxation);
         return Ok(em.fit_from_watched(*x, start, watch)?.sorted());
     }
     // What was lost in the part may not be lost in the whole, and if it is the report should tell of it.

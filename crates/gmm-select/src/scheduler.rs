@@ -5,7 +5,7 @@
 //! 3. Forms of one number of components exchange their best: the poorer ones start the richer ones, in which the likelihood can only
 //!    rise, and then the richer the poorer.
 //! 4. Numbers of components exchange theirs: up by splits, down by mergers. What has got better starts its neighbours again, a few times.
-//! 5. Of many rows all this is done on a part; the best of each cell go on with all rows.
+//! 5. Of many rows all this is done on a part; the best of each cell go on with all rows (`finals.rs`).
 //!
 //! A start from a neighbour that can't reach what its cell has is given up on the way; one from the data never is, since EM may stand for
 //! twenty iterations 800 nats below where it ends (nine circles for 178 wines). All decisions in a cell are made in a fixed order, so that the result
@@ -18,11 +18,12 @@ use gmm_core::{CovarianceType, GaussianMixture, Samples};
 use gmm_em::{Em, Fit, Hierarchy, Initialization, Progress, SplitMerge, Start, derived_seed};
 use rayon::prelude::*;
 
-use crate::multi_start::{go_on, own_start};
+use crate::finals::Finals;
+use crate::multi_start::own_start;
 use crate::part::Part;
 use crate::search::SearchProgress;
 use crate::starts::{Outcomes, Run, objective};
-use crate::{Error, Origin, Starts};
+use crate::{Criterion, Error, Origin, Starts};
 
 /// Iterations after which a start is judged.
 const PATIENCE: usize = 10;
@@ -37,9 +38,9 @@ pub(crate) const N_STEPS: usize = 4;
 pub(crate) type Watcher<'a> = dyn Fn(SearchProgress<'_>) -> ControlFlow<()> + Sync + 'a;
 
 /// One number of components and one form.
-struct Cell {
-    em: Em,
-    outcomes: Outcomes,
+pub(crate) struct Cell {
+    pub(crate) em: Em,
+    pub(crate) outcomes: Outcomes,
     /// What its neighbours' mixtures had reached when they started it last.
     tried: Vec<(Origin, f64)>,
 }
@@ -74,6 +75,7 @@ pub(crate) struct Scheduler<'a> {
     pub(crate) components: &'a [usize],
     pub(crate) forms: &'a [CovarianceType],
     pub(crate) n_starts: usize,
+    pub(crate) criterion: Criterion,
     pub(crate) watcher: &'a Watcher<'a>,
 }
 
@@ -103,21 +105,15 @@ impl Scheduler<'_> {
             n_steps,
         };
         let cells = search.run(most);
+        if part.is_some() {
+            let finals = Finals { scheduler: self, x };
+            return finals.run(cells, || search.done());
+        }
         let finish = |cell: Cell| {
-            let starts = match part {
-                None => cell.outcomes.finish(),
-                Some(_) => {
-                    let em = cell.em.stopping(self.em.stopping_rule());
-                    cell.outcomes.finish_with(|outcome, fit| {
-                        let mut watch = |progress: &Progress| self.watch(&em, 0, progress);
-                        go_on(&em, x, outcome, fit, &mut watch)
-                    })
-                }
-            };
             search.done();
-            starts
+            cell.outcomes.finish()
         };
-        cells.into_par_iter().map(finish).collect()
+        cells.into_iter().map(finish).collect()
     }
 
     fn cells(&self) -> impl Iterator<Item = (CovarianceType, usize)> {
@@ -125,7 +121,7 @@ impl Scheduler<'_> {
         self.forms.iter().copied().flat_map(of_form)
     }
 
-    fn watch(&self, em: &Em, start: usize, progress: &Progress) -> ControlFlow<()> {
+    pub(crate) fn watch(&self, em: &Em, start: usize, progress: &Progress) -> ControlFlow<()> {
         (self.watcher)(SearchProgress::Iteration {
             n_components: em.n_components(),
             covariance: em.covariance_type(),
@@ -216,7 +212,8 @@ impl OnRows<'_> {
         let before = Progress::before(em.iteration_limit());
         let path = match &steps {
             Some(steps) if self.scheduler.watch(&em, 0, &before).is_continue() => {
-                steps.path().unwrap_or_default()
+                let mut go_on = |_| self.scheduler.watch(&em, 0, &before).is_continue();
+                steps.path_while(&mut go_on).unwrap_or_default()
             }
             _ => Vec::new(),
         };
@@ -267,10 +264,12 @@ impl OnRows<'_> {
         let seed = derived_seed(em.base_seed(), cell.outcomes.n_starts() as u64);
         let limit = em.iteration_limit();
         let is_neighbour = !matches!(origin, Origin::Data(_));
+        // A path took its time and is a mixture already: it is kept even where the watcher wants to stop.
+        let is_path = origin == Origin::Data(Initialization::Split);
         self.add_run(cell, is_neighbour, |watch| Run {
             origin,
             seed,
-            fit: if watch(&Progress::before(limit)).is_break() {
+            fit: if !is_path && watch(&Progress::before(limit)).is_break() {
                 Err(gmm_em::Error::Interrupted)
             } else {
                 em.fit_from_watched(self.x, start, watch)

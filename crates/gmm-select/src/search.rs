@@ -157,6 +157,7 @@ impl Search {
                     components: &self.components,
                     forms: &self.covariances,
                     n_starts: self.n_starts,
+                    criterion: self.criterion,
                     watcher,
                 };
                 scheduler.run(&x)
@@ -194,8 +195,9 @@ impl Search {
             .clone()
             .components(n_components)
             .covariance(covariance);
-        // One component has one optimum.
-        let n_starts = if n_components == 1 { 1 } else { self.n_starts };
+        // One component has one optimum, unless noise may take some of its rows.
+        let has_one = n_components == 1 && self.em.chosen_noise().is_none();
+        let n_starts = if has_one { 1 } else { self.n_starts };
         let watch = |start: usize, progress: &Progress| {
             watcher(SearchProgress::Iteration {
                 n_components,

@@ -85,6 +85,11 @@ pub enum Note {
         /// How many starts there were.
         n_starts: usize,
     },
+    /// Candidates of many rows that were far behind were not fitted to the end.
+    Unfinished {
+        /// How many.
+        n_candidates: usize,
+    },
     /// The best fit stopped before its stopping rule was met: at its largest number of iterations, or on request.
     NotConverged,
     /// The sample weights sum to much less than the number of rows, and the criterion counts their sum as the number of rows.
@@ -150,6 +155,10 @@ impl fmt::Display for Note {
                     "only 1 of {n_starts} starts found the best fit: use more starts"
                 )
             }
+            Self::Unfinished { n_candidates } => write!(
+                f,
+                "{n_candidates} candidates that were far behind were not fitted to the end: their values could be a little lower"
+            ),
             Self::NotConverged => write!(
                 f,
                 "the best fit stopped before it converged: allow more iterations"
@@ -318,6 +327,18 @@ impl Selection {
             0 => {}
             n if n == self.ranking.len() => notes.push(Note::AllSingular),
             n_candidates => notes.push(Note::Singular { n_candidates }),
+        }
+        let is_unfinished = |fitted: &Fitted| {
+            let starts = &fitted.starts;
+            starts.starts()[starts.best_start()].given_up
+        };
+        let fitted = self
+            .candidates
+            .iter()
+            .filter_map(|c| c.fitted.as_ref().ok());
+        match fitted.filter(|f| is_unfinished(f)).count() {
+            0 => {}
+            n_candidates => notes.push(Note::Unfinished { n_candidates }),
         }
         let starts = &self.best_fitted().starts;
         if starts.starts().len() > 1 && starts.n_agreeing() == 1 {

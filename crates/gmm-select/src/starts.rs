@@ -45,9 +45,10 @@ pub struct StartOutcome {
     pub origin: Origin,
     /// The seed it ran with.
     pub seed: u64,
-    /// Its report, or why it failed. Of many rows, a start that did not look good on a part of them has its report of that part.
+    /// Its report, or why it failed. Of many rows, a start that did not look good on a part of them has its report of that part, and one that
+    /// did counts its iterations on all of them.
     pub report: Result<Report, gmm_em::Error>,
-    /// Whether it was stopped because it could not reach what was there already.
+    /// Whether it was stopped because it could not reach what was there already: the best of its own candidate, or of a search.
     pub given_up: bool,
 }
 
@@ -90,6 +91,18 @@ impl Starts {
     /// The best fit, alone.
     pub fn into_best(self) -> Fit {
         self.fit
+    }
+
+    /// With more iterations of the best.
+    pub(crate) fn with_best(mut self, fit: Fit) -> Self {
+        self.starts[self.best].report = Ok(fit.report().clone());
+        Self { fit, ..self }
+    }
+
+    /// With a best that is left where it is.
+    pub(crate) fn given_up(mut self) -> Self {
+        self.starts[self.best].given_up = true;
+        self
     }
 
     /// How many starts found the best optimum (to a hundredth of a nat; where many rows were looked at in part, on that part to a

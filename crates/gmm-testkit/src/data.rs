@@ -56,6 +56,45 @@ impl Data {
         }
     }
 
+    /// The data and, after them, rows that are uniform in a box 1.4 times as long as theirs in every direction, labelled with the number of
+    /// components. There is no true mixture any more.
+    ///
+    /// # Panics
+    /// If the data were not drawn from a mixture.
+    #[must_use]
+    pub fn contaminated(&self, n_noise: usize, seed: u64) -> Self {
+        let (n, d) = (self.x.nrows(), self.x.ncols());
+        let noise = (self.truth.as_ref())
+            .map(Mixture::n_components)
+            .expect("the data were drawn from a mixture");
+        let end = |j: usize, pick: fn(f64, f64) -> f64| {
+            let values = (0..n).map(|i| self.x[(i, j)]);
+            values.reduce(pick).unwrap_or(0.0)
+        };
+        let ends: Vec<[f64; 2]> = (0..d)
+            .map(|j| [end(j, f64::min), end(j, f64::max)])
+            .collect();
+        let mut rng = generator(seed);
+        let rows: Vec<f64> = (0..n_noise * d)
+            .map(|e| {
+                let [low, high] = ends[e % d];
+                low + (high - low) * (1.4 * rng.random::<f64>() - 0.2)
+            })
+            .collect();
+        let labels = self.labels.iter().copied();
+        Self {
+            x: Mat::from_fn(n + n_noise, d, |i, j| {
+                if i < n {
+                    self.x[(i, j)]
+                } else {
+                    rows[(i - n) * d + j]
+                }
+            }),
+            labels: labels.chain((0..n_noise).map(|_| noise)).collect(),
+            truth: None,
+        }
+    }
+
     fn map(&self, f: impl Fn(f64) -> f64) -> Mat<f64> {
         Mat::from_fn(self.x.nrows(), self.x.ncols(), |i, j| f(self.x[(i, j)]))
     }

@@ -1,7 +1,10 @@
 //! Options of a fit.
 
 use clap::Args;
-use gmm_em::{Acceleration, Em, Initialization, Precision, Regularization, Rescue, Stopping};
+use gmm_core::Proportions;
+use gmm_em::{
+    Acceleration, Em, Initialization, NoiseVolume, Precision, Regularization, Rescue, Stopping,
+};
 
 use super::values;
 
@@ -18,6 +21,14 @@ pub(crate) struct FittingOptions {
     /// all of these but the last, and a single one is a split
     #[arg(long, value_name = "START", value_parser = values::initialization, help_heading = "Fitting")]
     init: Option<Initialization>,
+    /// A class of noise of constant density beside the groups, so that outliers don't inflate one: alone with the volume of
+    /// the smaller box around the data (along the features or along principal axes), or with a volume in the units of
+    /// the data
+    #[arg(long, value_name = "VOLUME", num_args = 0..=1, require_equals = true, default_missing_value = "box", value_parser = values::noise, help_heading = "Fitting")]
+    noise: Option<NoiseVolume>,
+    /// The weights of the groups: free, or equal (one parameter less per group after the first)
+    #[arg(long, value_name = "HOW", default_value = "free", value_parser = values::proportions, help_heading = "Fitting")]
+    proportions: Proportions,
     /// What keeps variances from vanishing: floor[=PART of the data's variances, 1e-9], none, ridge=NUMBER (added to
     /// each variance, as scikit-learn's reg_covar) or prior (mclust's)
     #[arg(long, value_name = "HOW", default_value = "floor", value_parser = values::regularization, help_heading = "Fitting")]
@@ -61,6 +72,8 @@ impl FittingOptions {
             None => Em::new(n_components),
         };
         em.seed(self.seed)
+            .noise(self.noise)
+            .proportions(self.proportions)
             .regularization(self.regularization)
             .rescue(self.rescue)
             .max_iterations(self.max_iterations)

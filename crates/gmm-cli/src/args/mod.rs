@@ -18,7 +18,7 @@ pub(crate) use self::values::{ComponentCounts, Forms};
 
 /// What every page of help ends with.
 const EXIT_CODES: &str = "\
-Groups are numbered from 1, the heaviest first, in text, CSV and JSON alike. Log-densities are in nats.
+Groups are numbered from 1, the heaviest first, in text, CSV and JSON alike; 0 is noise, in a model fitted with --noise. Log-densities are in nats.
 
 Exit codes:
     0  done
@@ -97,7 +97,8 @@ pub(crate) struct SelectArgs {
 Examples:
   gmm fit data/old_faithful.csv -k 2 --out faithful.gmm
   gmm fit data/wine.csv -k 3 --covariance diag --exclude cultivar --starts 20
-  gmm fit data/old_faithful.csv -k 2 --bootstrap 999")]
+  gmm fit data/old_faithful.csv -k 2 --bootstrap 999
+  gmm fit measured.csv -k 3 --noise --out robust.gmm")]
 pub(crate) struct FitArgs {
     #[command(flatten)]
     pub(crate) data: DataOptions,
@@ -125,7 +126,7 @@ Examples:
   gmm predict faithful.gmm data/old_faithful.csv
   gmm predict faithful.gmm new.csv --id name --probabilities --out groups.csv
 
-Writes CSV with the column group (and p1, p2, ... with --probabilities), one line per row of the data, and in front \
+Writes CSV with the column group (and p1, p2, ... with --probabilities), one line per row of the data (rows of group 0 are noise, p0 is its probability), and in front \
 the id column if --id names one. If the model knows the names of its features and the data have a header, columns are \
 found by name, in any order, and others are ignored; --columns chooses by hand, in the order of the model's features.")]
 pub(crate) struct PredictArgs {
@@ -176,7 +177,8 @@ Examples:
   gmm sample faithful.gmm -n 1000 --out simulated.csv
   gmm sample faithful.gmm -n 10 --seed 7 --labels
 
-The same seed gives the same rows, and a longer sample begins with the shorter one.")]
+The same seed gives the same rows, and a longer sample begins with the shorter one. Rows come from the groups alone: a \
+model knows how dense its noise is, not where it ends.")]
 pub(crate) struct SampleArgs {
     /// Model file, as `gmm fit --out` or `gmm select --out` save it
     #[arg(value_name = "MODEL")]

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use gmm_core::CovarianceType;
-use gmm_em::{ConjugatePrior, Initialization, Precision, Regularization, Rescue};
+use gmm_core::{CovarianceType, Proportions};
+use gmm_em::{ConjugatePrior, Initialization, NoiseVolume, Precision, Regularization, Rescue};
 use gmm_io::table::{Decimal, Separator};
 
 use super::fitting::Rule;
@@ -146,6 +146,21 @@ pub(super) fn precision(text: &str) -> Result<Precision, String> {
         text,
         vec![("double", Precision::Double), ("mixed", Precision::Mixed)],
     )
+}
+
+pub(super) fn proportions(text: &str) -> Result<Proportions, String> {
+    choose(text, Proportions::ALL.map(|p| (p.name(), p)).to_vec())
+}
+
+/// "box", or a volume in the units of the data.
+pub(super) fn noise(text: &str) -> Result<NoiseVolume, String> {
+    if text == "box" {
+        return Ok(NoiseVolume::Box);
+    }
+    match text.trim().parse::<f64>() {
+        Ok(volume) if volume > 0.0 && volume.is_finite() => Ok(NoiseVolume::Log(volume.ln())),
+        _ => Err("expected box or a volume, a positive number".to_owned()),
+    }
 }
 
 pub(super) fn rescue(text: &str) -> Result<Rescue, String> {

@@ -20,8 +20,8 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     let data = data::read(&args.data, console)?;
     let refuse = |reason: String| Failure::Refused(format!("{}: {reason}", data.source));
     let em = args.fitting.em(args.components).covariance(args.covariance);
-    // One component has one optimum, however it is started.
-    let n_starts = if args.components == 1 {
+    // One component has one optimum, however it is started, unless noise may take some of its rows.
+    let n_starts = if args.components == 1 && em.chosen_noise().is_none() {
         1
     } else {
         args.fitting.starts

@@ -161,6 +161,7 @@ impl Account<'_> {
             selection: self.selection,
             fit: json::FitAccount::new(self.starts, self.scores),
             groups: json::groups(self.starts.best().model(), Some(&assignment.n_rows)),
+            noise: json::noise(self.starts.best().model(), Some(&assignment.n_rows)),
             assignment: assignment.into(),
             precision: self.precision,
             notes: self.notes,

@@ -36,7 +36,9 @@ pub(crate) fn run(args: &PredictArgs, console: &Console) -> Result<Outcome, Fail
             model: args.model.display().to_string(),
             data: json::DataAccount::new(&data),
             ids: data.ids.as_ref().map(|ids| ids.values.as_slice()),
-            groups: groups.iter().map(|k| k + 1).collect(),
+            groups: (groups.iter())
+                .map(|k| number(*k, mixture.n_components()))
+                .collect(),
             probabilities: probabilities.map(|r| (0..r.nrows()).map(|i| row(&r, i)).collect()),
         };
         output::json(out, &predicted)?;
@@ -68,15 +70,17 @@ fn write_csv(
     let ids = data.ids.as_ref();
     let mut header: Vec<String> = ids.map(|ids| ids.column.clone()).into_iter().collect();
     header.push("group".to_owned());
+    let noise = probabilities.is_some_and(|r| r.ncols() > n_groups);
     if probabilities.is_some() {
         header.extend((1..=n_groups).map(|k| format!("p{k}")));
+        header.extend(noise.then(|| "p0".to_owned()));
     }
     csv.line(&header)?;
     for (i, group) in groups.iter().enumerate() {
         if let Some(ids) = ids {
             csv.cell(&ids.values[i])?;
         }
-        csv.cell((group + 1).to_string())?;
+        csv.cell(number(*group, n_groups).to_string())?;
         if let Some(r) = probabilities {
             for value in r.row(i).iter() {
                 csv.cell(exact(*value))?;
@@ -87,16 +91,25 @@ fn write_csv(
     csv.finish()
 }
 
-/// "272 rows: 175 in group 1, 97 in group 2".
+/// How a group is called: from 1; noise, which comes after the groups, is 0.
+fn number(group: usize, n_groups: usize) -> usize {
+    if group < n_groups { group + 1 } else { 0 }
+}
+
+/// "272 rows: 175 in group 1, 97 in group 2"; "272 rows: 160 in group 1, 100 in group 2, 12 of noise".
 fn sizes(groups: &[usize], n_groups: usize) -> String {
-    let mut sizes = vec![0usize; n_groups];
+    let mut sizes = vec![0usize; n_groups + 1];
     for group in groups {
         sizes[*group] += 1;
     }
     let sizes: Vec<String> = sizes
         .iter()
         .enumerate()
-        .map(|(k, n)| format!("{n} in group {}", k + 1))
+        .filter(|(k, n)| *k < n_groups || **n > 0)
+        .map(|(k, n)| match number(k, n_groups) {
+            0 => format!("{n} of noise"),
+            group => format!("{n} in group {group}"),
+        })
         .collect();
     format!("{}: {}", counted(groups.len(), "row"), joined(&sizes))
 }

@@ -11,7 +11,7 @@ use crate::args::SampleArgs;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::model;
-use crate::number::exact;
+use crate::number::{exact, fixed};
 use crate::output::{self, Csv};
 
 /// Rows that are drawn at once. They are written as they are drawn, so that memory does not grow with their number.
@@ -20,8 +20,20 @@ const PIECE: usize = 1 << 12;
 pub(crate) fn run(args: &SampleArgs, console: &Console) -> Result<Outcome, Failure> {
     let file = model::load(&args.model)?;
     let names = model::names_of(&file);
+    let groups = (file.model().without_noise())
+        .map_err(|error| Failure::Refused(format!("{}: {error}", args.model.display())))?;
+    if let Some(noise) = file.model().noise() {
+        console.note(&format!(
+            "rows are drawn from the groups alone: the place of the noise ({} of the weight) is not known",
+            fixed(noise.weight(), 3)
+        ));
+    }
     let rows = Rows {
-        model: file.model(),
+        model: if file.model().noise().is_some() {
+            &groups
+        } else {
+            file.model()
+        },
         n_rows: args.rows,
         seed: args.seed,
     };

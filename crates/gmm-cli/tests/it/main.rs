@@ -14,5 +14,6 @@ mod faults;
 mod fit;
 #[path = "../../../../fuzz/replay.rs"]
 mod fuzz_regressions;
+mod noise;
 mod select;
 mod using;

@@ -112,13 +112,19 @@ impl GaussianMixture {
     ///
     /// Writes the rows of `scratch.joint` for the components in `scratch.active` only; log-densities are too small by less than
     /// [`NEGLIGIBLE`]. Rows of weight 0 hold anything. The answer says whether every row that counts is near enough to some component
-    /// for anything to be left out, by this function or the caller.
+    /// for anything to be left out, by this function or the caller. With noise nothing is left out.
     pub fn responsibilities_of_compact_block(
         &self,
         block: &Block,
         ellipsoid: &Ellipsoid,
         scratch: &mut Scratch,
     ) -> bool {
+        if self.noise.is_some() {
+            scratch.active.clear();
+            scratch.active.extend(0..self.n_components());
+            self.responsibilities_of_block(block, scratch);
+            return false;
+        }
         let constants = self.terms.iter().map(|term| term.constant);
         let far = constants.fold(f64::NEG_INFINITY, f64::max) - FAR_NATS;
         let mut bounds: Vec<(f64, usize)> = self.log_density_bounds(ellipsoid);

@@ -15,8 +15,10 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// [`Error::FeatureIndex`] if the list is empty, repeats a feature or names one that is not there;
-    /// [`Error::NotPositiveDefinite`] if rounding leaves a part of a nearly singular matrix without variance.
+    /// [`Error::NotPositiveDefinite`] if rounding leaves a part of a nearly singular matrix without variance; [`Error::Noise`]: the volume of
+    /// noise in some of the features is not known.
     pub fn marginal(&self, features: &[usize]) -> Result<Self, Error> {
+        self.refuse_noise("marginal")?;
         let d = self.n_features();
         check_features(features, d)?;
         let m = features.len();
@@ -33,7 +35,10 @@ impl GaussianMixture {
         let form = self.covariance_type().of_part();
         let covariances = Covariances::new(form, self.n_components(), m, blocks.collect())?;
         let means = Mat::from_fn(self.n_components(), m, |k, j| self.means[(k, features[j])]);
-        Self::new(self.weights.clone(), means, covariances)
+        Ok(Self {
+            proportions: self.proportions,
+            ..Self::new(self.weights.clone(), means, covariances)?
+        })
     }
 
     /// The mixture of the remaining features (in their order) given values of some: p(x_rest | x_given).
@@ -43,8 +48,10 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// [`Error::FeatureIndex`] if `given` is empty, repeats a feature, names one that is not there, or leaves none;
-    /// [`Error::ConditionValue`]; [`Error::Mean`] if a conditional mean overflows; [`Error::NotPositiveDefinite`] if what remains has no variance left in double precision.
+    /// [`Error::ConditionValue`]; [`Error::Mean`] if a conditional mean overflows; [`Error::NotPositiveDefinite`] if what remains has no variance left in double precision;
+    /// [`Error::Noise`] as for [`marginal`](Self::marginal).
     pub fn conditional(&self, given: &[(usize, f64)]) -> Result<Self, Error> {
+        self.refuse_noise("conditional")?;
         let d = self.n_features();
         let known: Vec<usize> = given.iter().map(|g| g.0).collect();
         check_features(&known, d)?;
@@ -107,7 +114,7 @@ impl GaussianMixture {
         Self::new(weights, means, covariances)
     }
 
-    /// E\[x\] = Σₖ πₖ μₖ.
+    /// E\[x\] = Σₖ πₖ μₖ; of the components alone where there is noise, whose place is not known.
     pub fn mean(&self) -> Vec<f64> {
         let about_first = self.mean_about_first();
         (0..self.n_features())
@@ -115,7 +122,8 @@ impl GaussianMixture {
             .collect()
     }
 
-    /// Cov\[x\] = Σₖ πₖ (Σₖ + (μₖ - μ)(μₖ - μ)'), within plus between the components; D x D.
+    /// Cov\[x\] = Σₖ πₖ (Σₖ + (μₖ - μ)(μₖ - μ)'), within plus between the components; D x D. Of the components alone
+    /// where there is noise.
     pub fn covariance(&self) -> Mat<f64> {
         let about_first = self.mean_about_first();
         // μ itself is rounded at the size of the means: at an offset of 1e10 that is 1e-6, which μₖ - μ would inherit.
@@ -127,7 +135,8 @@ impl GaussianMixture {
                     let between = centred(k, i) * centred(k, j);
                     self.weights[k] * (self.covariances.entry(k, i, j) + between)
                 })
-                .sum()
+                .sum::<f64>()
+                / self.share()
         })
     }
 
@@ -137,9 +146,15 @@ impl GaussianMixture {
             .map(|j| {
                 (0..self.n_components())
                     .map(|k| self.weights[k] * (self.means[(k, j)] - self.means[(0, j)]))
-                    .sum()
+                    .sum::<f64>()
+                    / self.share()
             })
             .collect()
+    }
+
+    /// What noise leaves to the components; without noise the weights sum to 1.
+    fn share(&self) -> f64 {
+        self.noise.map_or(1.0, |noise| 1.0 - noise.weight())
     }
 
     /// The same distribution with a matrix of its own for every component.
@@ -155,7 +170,15 @@ impl GaussianMixture {
         };
         let covariances =
             Covariances::new(CovarianceType::Full, n, d, (0..n).map(block).collect())?;
-        Self::new(self.weights.clone(), self.means.clone(), covariances)
+        Ok(Self {
+            proportions: self.proportions,
+            ..Self::checked(
+                self.weights.clone(),
+                self.means.clone(),
+                covariances,
+                self.noise,
+            )?
+        })
     }
 }
 

@@ -23,13 +23,14 @@ pub struct Discriminant {
 }
 
 impl GaussianMixture {
-    /// Expert: the mixture about an origin. `None` unless all components share one dense covariance matrix.
+    /// Expert: the mixture about an origin. `None` unless all components share one dense covariance matrix, and with noise, whose
+    /// density doesn't have the term that they share.
     ///
     /// # Panics
     /// If the origin has another number of features.
     pub fn discriminant(&self, origin: &[f64]) -> Option<Discriminant> {
         assert_eq!(origin.len(), self.n_features());
-        if self.factors.len() > 1 {
+        if self.factors.len() > 1 || self.noise.is_some() {
             return None;
         }
         let whitening = self.factor(0).whitening_map()?.clone();

@@ -17,11 +17,11 @@ pub struct Scratch {
     pub centred: Vec<f64>,
     /// See `centred`.
     pub scaled: Vec<f64>,
-    /// n_components x [`BLOCK_ROWS`]: log-joint densities, then responsibilities.
+    /// n_classes x [`BLOCK_ROWS`]: log-joint densities, then responsibilities; noise comes last.
     pub joint: Vec<f64>,
     /// log p(xᵢ).
     pub log_density: Vec<f64>,
-    /// The component of each row of `joint` that is in use: all of them, but in compact blocks.
+    /// The component of each row of `joint` that is in use, but for that of noise: all of them, but in compact blocks.
     pub active: Vec<usize>,
 }
 
@@ -32,7 +32,7 @@ impl Scratch {
         Self {
             centred: vec![0.0; lanes],
             scaled: vec![0.0; lanes],
-            joint: vec![0.0; model.n_components() * BLOCK_ROWS],
+            joint: vec![0.0; model.n_classes() * BLOCK_ROWS],
             log_density: vec![0.0; BLOCK_ROWS],
             active: (0..model.n_components()).collect(),
         }
@@ -62,6 +62,10 @@ impl GaussianMixture {
             }
             self.squared_norm(k, block, &mut scratch.centred, joint);
             log_joint(joint, self.terms[k].constant);
+        }
+        if let Some(noise) = self.noise {
+            let joint = &mut scratch.joint[self.n_components() * BLOCK_ROWS..];
+            joint.fill(noise.log_joint() - self.log_offset());
         }
     }
 
@@ -172,12 +176,12 @@ impl GaussianMixture {
         })
     }
 
-    /// log πₖ + log N(xᵢ; μₖ, Σₖ) in nats, n_samples x n_components.
+    /// log πₖ + log N(xᵢ; μₖ, Σₖ) in nats, n_samples x n_components; with noise one more column, log π₀ - log V.
     ///
     /// # Errors
     /// As [`GaussianMixture::log_density`].
     pub fn log_joint<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
-        self.table(x.into(), |model, block, scratch| {
+        self.table(x.into(), self.n_classes(), |model, block, scratch| {
             model.log_joint_of_block(block, scratch);
             let offset = model.log_offset();
             for v in &mut scratch.joint {
@@ -191,15 +195,15 @@ impl GaussianMixture {
         })
     }
 
-    /// rᵢₖ = P(component k | xᵢ), n_samples x n_components; rows sum to 1.
+    /// rᵢₖ = P(component k | xᵢ), n_samples x n_components; with noise one more column, P(noise | xᵢ). Rows sum to 1.
     ///
     /// # Errors
     /// As [`GaussianMixture::log_density`].
     pub fn responsibilities<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
-        self.table(x.into(), Self::responsibilities_of_block)
+        self.table(x.into(), self.n_classes(), Self::responsibilities_of_block)
     }
 
-    /// [`GaussianMixture::responsibilities`] into the caller's matrix, n_samples x n_components, of any strides. After an error
+    /// [`GaussianMixture::responsibilities`] into the caller's matrix, n_samples x n_classes, of any strides. After an error
     /// it holds the rows that were done by then.
     ///
     /// # Errors
@@ -210,8 +214,8 @@ impl GaussianMixture {
         out: MatMut<'_, f64>,
     ) -> Result<(), Error> {
         let x = x.into();
-        let expected = x.n_samples() * self.n_components();
-        if out.nrows() != x.n_samples() || out.ncols() != self.n_components() {
+        let expected = x.n_samples() * self.n_classes();
+        if out.nrows() != x.n_samples() || out.ncols() != self.n_classes() {
             return Err(Error::OutputSize {
                 found: out.nrows() * out.ncols(),
                 expected,
@@ -220,7 +224,7 @@ impl GaussianMixture {
         self.fill_table(x, out, &Self::responsibilities_of_block)
     }
 
-    /// The most probable component of each row.
+    /// The most probable component of each row; n_components for rows that are most probably noise.
     ///
     /// # Errors
     /// As [`GaussianMixture::log_density`].
@@ -231,8 +235,8 @@ impl GaussianMixture {
             model.responsibilities_of_block(block, scratch);
             for (i, label) in out.iter_mut().enumerate() {
                 let r = |k: usize| scratch.joint[k * BLOCK_ROWS + i];
-                *label = (1..model.n_components())
-                    .fold(0, |best, k| if r(k) > r(best) { k } else { best });
+                *label =
+                    (1..model.n_classes()).fold(0, |best, k| if r(k) > r(best) { k } else { best });
             }
         })?;
         Ok(out)
@@ -245,7 +249,7 @@ impl GaussianMixture {
     /// # Errors
     /// As [`GaussianMixture::log_density`].
     pub fn mahalanobis_squared<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Mat<f64>, Error> {
-        self.table(x.into(), |model, block, scratch| {
+        self.table(x.into(), self.n_components(), |model, block, scratch| {
             for k in 0..model.n_components() {
                 let joint = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
                 model.squared_norm(k, block, &mut scratch.centred, joint);
@@ -286,14 +290,15 @@ impl GaussianMixture {
         Ok(self.log_likelihood(x)? / x.total_weight()?)
     }
 
-    /// One row of n_components numbers per sample, from what `evaluate` leaves in `scratch.joint`.
+    /// So many columns of numbers, from what `evaluate` leaves in the first rows of `scratch.joint`.
     fn table(
         &self,
         x: Samples<'_>,
+        columns: usize,
         evaluate: impl Fn(&Self, &Block, &mut Scratch) + Sync,
     ) -> Result<Mat<f64>, Error> {
         x.check_shape(self.n_features())?;
-        let (rows, columns) = (x.n_samples(), self.n_components());
+        let rows = x.n_samples();
         let too_large = Error::TooLarge { rows, columns };
         rows.checked_mul(columns).ok_or(too_large.clone())?;
         let mut out = Mat::new();
@@ -320,7 +325,7 @@ impl GaussianMixture {
                 let mut part = out
                     .rb_mut()
                     .subrows_mut((index - first) * BLOCK_ROWS, block.len());
-                for (k, lanes) in scratch.joint.chunks_exact(BLOCK_ROWS).enumerate() {
+                for (k, lanes) in (0..part.ncols()).zip(scratch.joint.chunks_exact(BLOCK_ROWS)) {
                     let column = part.rb_mut().col_mut(k);
                     match column.try_as_col_major_mut() {
                         Some(column) => {

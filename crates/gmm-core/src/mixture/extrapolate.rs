@@ -2,7 +2,7 @@
 
 use faer::Mat;
 
-use super::GaussianMixture;
+use super::{GaussianMixture, Noise};
 use crate::covariance::project;
 use crate::{Covariances, Error};
 
@@ -41,7 +41,16 @@ impl GaussianMixture {
             }
         };
         let weights: Vec<f64> = self.weights.iter().zip(&to.weights).map(weight).collect();
-        let sum: f64 = weights.iter().sum();
+        // Noise is a class like others; one that the other mixture hasn't is none of the result's.
+        let noise_weight = match (self.noise, to.noise) {
+            (Some(a), Some(b)) => weight((&a.weight(), &b.weight())),
+            (None, Some(b)) => b.weight(),
+            (_, None) => 0.0,
+        };
+        let sum: f64 = weights.iter().sum::<f64>() + noise_weight;
+        let noise = (to.noise)
+            .map(|noise| Noise::new(noise_weight / sum, noise.log_density()))
+            .transpose()?;
         let means = Mat::from_fn(n, d, |k, j| linear(self.means[(k, j)], to.means[(k, j)]));
         let weights: Vec<f64> = weights.into_iter().map(|w| w / sum).collect();
         let blocks: Vec<Vec<f64>> = (self.factors.iter().zip(&to.factors))
@@ -53,6 +62,9 @@ impl GaussianMixture {
         } else {
             project(&weights, &blocks, to.covariances())?
         };
-        Self::new(weights, means, covariances)
+        Ok(Self {
+            proportions: to.proportions,
+            ..Self::checked(weights, means, covariances, noise)?
+        })
     }
 }

@@ -5,6 +5,7 @@ mod derive;
 mod discriminant;
 mod evaluate;
 mod extrapolate;
+mod noise;
 mod sample;
 mod single;
 
@@ -14,6 +15,7 @@ pub use compact::{Ellipsoid, NEGLIGIBLE};
 pub use discriminant::Discriminant;
 pub use evaluate::Scratch;
 use evaluate::Term;
+pub use noise::{Noise, Proportions};
 pub use sample::Sample;
 pub use single::{SingleMixture, SingleScratch};
 
@@ -24,9 +26,9 @@ use crate::{CovarianceType, Covariances, Error};
 /// How far the weights' sum may be from 1: weights that went through single precision are off by up to 6e-8 each.
 const WEIGHT_SUM_TOLERANCE: f64 = 1e-6;
 
-/// A Gaussian mixture p(x) = Σₖ πₖ N(x; μₖ, Σₖ).
+/// A Gaussian mixture p(x) = Σₖ πₖ N(x; μₖ, Σₖ), on request with a class of [`Noise`]: π₀ / V + Σₖ πₖ N(x; μₖ, Σₖ).
 ///
-/// A value that exists is valid: weights are not negative and sum to 1, means are finite, covariances are symmetric and
+/// A value that exists is valid: weights are not negative and sum to 1 (with that of the noise), means are finite, covariances are symmetric and
 /// positive definite. A weight may be 0; such a component takes no part.
 ///
 /// ```
@@ -47,14 +49,18 @@ pub struct GaussianMixture {
     covariances: Covariances,
     factors: Vec<Factor>,
     terms: Vec<Term>,
+    proportions: Proportions,
+    noise: Option<Noise>,
 }
 
-/// Mixtures are equal when their parameters are, bit for bit.
+/// Mixtures are equal when their parameters are, bit for bit, and which of them are free.
 impl PartialEq for GaussianMixture {
     fn eq(&self, other: &Self) -> bool {
         self.weights == other.weights
             && self.means == other.means
             && self.covariances == other.covariances
+            && self.proportions == other.proportions
+            && self.noise == other.noise
     }
 }
 
@@ -68,6 +74,29 @@ impl GaussianMixture {
         weights: Vec<f64>,
         means: Mat<f64>,
         covariances: Covariances,
+    ) -> Result<Self, Error> {
+        Self::checked(weights, means, covariances, None)
+    }
+
+    /// A mixture with a class of noise, or none, from its parameters, as [`GaussianMixture::new`]; the weights of the components and that of the
+    /// noise sum to 1.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::new`].
+    pub fn new_with_noise(
+        weights: Vec<f64>,
+        means: Mat<f64>,
+        covariances: Covariances,
+        noise: impl Into<Option<Noise>>,
+    ) -> Result<Self, Error> {
+        Self::checked(weights, means, covariances, noise.into())
+    }
+
+    fn checked(
+        weights: Vec<f64>,
+        means: Mat<f64>,
+        covariances: Covariances,
+        noise: Option<Noise>,
     ) -> Result<Self, Error> {
         let n = weights.len();
         if n == 0 {
@@ -83,7 +112,7 @@ impl GaussianMixture {
                 value: weights[component],
             });
         }
-        let sum: f64 = weights.iter().sum();
+        let sum = weights.iter().sum::<f64>() + noise.map_or(0.0, |noise| noise.weight());
         if (sum - 1.0).abs() > WEIGHT_SUM_TOLERANCE {
             return Err(Error::WeightSum { sum });
         }
@@ -121,10 +150,13 @@ impl GaussianMixture {
             }
         }
         let factors = Factor::of_covariances(&covariances)?;
-        Ok(Self::prepared(weights, means, covariances, factors))
+        Ok(Self {
+            noise,
+            ..Self::prepared(weights, means, covariances, factors)
+        })
     }
 
-    /// A mixture of checked parameters, ready for evaluation.
+    /// A mixture of checked parameters, ready for evaluation; its weights are free, and it has no noise.
     fn prepared(
         weights: Vec<f64>,
         means: Mat<f64>,
@@ -138,10 +170,12 @@ impl GaussianMixture {
             covariances,
             factors,
             terms,
+            proportions: Proportions::Free,
+            noise: None,
         }
     }
 
-    /// πₖ.
+    /// πₖ; with [`noise`](Self::noise) they sum to 1 - π₀.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
@@ -171,10 +205,14 @@ impl GaussianMixture {
         self.means.ncols()
     }
 
-    /// Free parameters: K - 1 weights, K D means and those of the covariances, as counted by BIC and AIC.
+    /// Free parameters: K - 1 weights (0 where they are held equal), K D means and those of the covariances, and two for noise, its
+    /// weight and its volume; as counted by BIC and AIC.
     pub fn n_free_parameters(&self) -> usize {
-        self.covariance_type()
-            .n_free_parameters(self.n_components(), self.n_features())
+        let (n, d) = (self.n_components(), self.n_features());
+        self.proportions.n_free_parameters(n)
+            + n * d
+            + self.covariance_type().n_covariance_parameters(n, d)
+            + if self.noise.is_some() { 2 } else { 0 }
     }
 
     /// The largest variance inflation factor Σⱼⱼ (Σ⁻¹)ⱼⱼ of any component and feature: 1 where the features of every
@@ -200,7 +238,8 @@ impl GaussianMixture {
         }]
     }
 
-    /// The mixture of some components, in the given order; their weights are divided by their sum.
+    /// The mixture of some components, in the given order; their weights are divided by their sum, so that they sum to 1 with that of
+    /// the noise, which stays.
     ///
     /// # Errors
     /// [`Error::NoComponents`] if the list is empty or its weights are all 0.
@@ -218,7 +257,7 @@ impl GaussianMixture {
         let divisor = if (sum - total).abs() <= rounding {
             1.0
         } else {
-            sum
+            sum / (1.0 - self.noise.map_or(0.0, |noise| noise.weight()))
         };
         let weights = components
             .iter()
@@ -235,12 +274,11 @@ impl GaussianMixture {
                 .map(|&k| self.factors[k].clone())
                 .collect()
         };
-        Ok(Self::prepared(
-            weights,
-            means,
-            self.covariances.select(components),
-            factors,
-        ))
+        Ok(Self {
+            proportions: self.proportions,
+            noise: self.noise,
+            ..Self::prepared(weights, means, self.covariances.select(components), factors)
+        })
     }
 
     /// The same mixture with the heaviest component first (at equal weights, the smaller mean first).
@@ -322,6 +360,12 @@ impl GaussianMixture {
             }
         }
         let covariances = Covariances::new(form, self.n_components(), d, blocks)?;
-        Self::new(self.weights.clone(), means, covariances)
+        // log p(x) = log p'(x') + log |dx'/dx|.
+        let raised = |noise: Noise| noise.raised(f64::from(sign) * frame.log_jacobian());
+        let noise = self.noise.map(raised);
+        Ok(Self {
+            proportions: self.proportions,
+            ..Self::checked(self.weights.clone(), means, covariances, noise)?
+        })
     }
 }

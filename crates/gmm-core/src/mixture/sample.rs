@@ -22,8 +22,9 @@ impl GaussianMixture {
     /// The same generator state gives the same rows; a longer sample begins with the shorter one.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if the rows don't fit into memory.
+    /// [`Error::TooLarge`] if the rows don't fit into memory; [`Error::Noise`]: a mixture knows the volume of its noise, not its place.
     pub fn sample<R: Rng + ?Sized>(&self, n_samples: usize, rng: &mut R) -> Result<Sample, Error> {
+        self.refuse_noise("sample")?;
         let d = self.n_features();
         let too_large = Error::TooLarge {
             rows: n_samples,

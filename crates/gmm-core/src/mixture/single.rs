@@ -51,8 +51,11 @@ impl SingleScratch {
 }
 
 impl GaussianMixture {
-    /// Expert: the mixture in single precision; `None` where it is out of its range.
+    /// Expert: the mixture in single precision; `None` where it is out of its range, and with noise.
     pub fn single(&self) -> Option<SingleMixture> {
+        if self.noise.is_some() {
+            return None;
+        }
         let factors = self.factors.iter().map(|factor| factor.single());
         // Relative to the largest, so that what rounds at its size is a component that hardly counts: next to a variance of 1e308 in
         // the first component, 350 nats were rounded in all others.

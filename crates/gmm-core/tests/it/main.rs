@@ -15,6 +15,7 @@ mod kernels;
 mod laws;
 mod messages;
 mod naive;
+mod noise;
 mod oracle_exact;
 mod products;
 mod sampling;

@@ -96,7 +96,7 @@ fn best_split(
     part: &Sketch,
     seed: u64,
 ) -> Option<Split> {
-    let whole = model.select(&[q]).ok()?;
+    let whole = model.select(&[q]).and_then(|q| q.without_noise()).ok()?;
     let before = search.objective(&whole, &part.samples()).ok()?;
     let cuts = cuts(search, part, seed)?;
     let fitted = |labels: &Vec<usize>| {

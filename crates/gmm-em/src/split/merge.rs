@@ -84,7 +84,7 @@ pub(super) fn merged(model: &GaussianMixture, [a, b]: [usize; 2]) -> Option<Gaus
         blocks.swap_remove(b);
     }
     let covariances = Covariances::new(form, k - 1, d, blocks).ok()?;
-    GaussianMixture::new(weights, means, covariances).ok()
+    GaussianMixture::new_with_noise(weights, means, covariances, model.noise()).ok()
 }
 
 #[cfg(test)]

@@ -18,15 +18,15 @@ pub use path::SplitMerge;
 use gmm_core::block::Frame;
 use gmm_core::covariance::{Prior, Regularizer, Structure};
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Noise, Samples};
 use rand::Rng;
 use rayon::prelude::*;
 
-use crate::Error;
 use crate::pass::{assignment, expectation, row_by_row};
 use crate::sketch::Sketch;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
+use crate::{Error, noise};
 use local::{Split, Tested};
 
 /// The pseudo-observation's variance, as a part of the data's: a tenth of a standard deviation.
@@ -71,6 +71,7 @@ pub(crate) fn grow(
     summary: &Summary,
     form: CovarianceType,
     n_components: usize,
+    noise: Option<f64>,
     rng: &mut impl Rng,
 ) -> Result<Option<GaussianMixture>, Error> {
     let n_rows = rows_for(n_components, summary.n_features());
@@ -78,18 +79,20 @@ pub(crate) fn grow(
     if !sketch.has_distinct_rows(n_components) {
         return Ok(None);
     }
-    let search = Search::new(&sketch, form);
-    let Some(mut state) = search.one_component() else {
-        return Ok(None);
+    let search = Search::new(&sketch, form, noise);
+    let mut found = match search.one_component() {
+        Some(one) => search.grow(one, n_components, rng)?,
+        None => None,
     };
-    while state.model.n_components() < n_components {
-        let Some(next) = search.one_more(state, rng)? else {
-            return Ok(None);
-        };
-        state = next;
+    // Splits of a component of all rows may end with one that holds noise; those of one that noise has taken from all that lies apart, with a
+    // group that is taken for noise. Of 540 contaminated tables the one lost 24, the other 14, the better of both 5.
+    if noise.is_some()
+        && let Some(one) = search.one_component().and_then(|one| search.polish(&one))
+    {
+        let other = search.grow(one, n_components, rng)?;
+        found = [found, other].into_iter().flatten().reduce(State::better);
     }
-    let found = search.move_about(state, rng)?;
-    Ok(Some(sketch.in_frame(&found.model)?))
+    (found.map(|found| sketch.in_frame(&found.model))).transpose()
 }
 
 /// How many rows a search looks at.
@@ -113,6 +116,14 @@ impl State {
             model,
             objective,
             tested,
+        }
+    }
+
+    fn better(self, other: Self) -> Self {
+        if other.objective > self.objective {
+            other
+        } else {
+            self
         }
     }
 
@@ -151,16 +162,25 @@ struct Search<'a> {
     identity: Frame,
     form: CovarianceType,
     pseudo_variances: Vec<f64>,
+    /// Log-density of the class of noise, in the coordinates of the sketch.
+    noise: Option<f64>,
 }
 
 impl<'a> Search<'a> {
-    fn new(sketch: &'a Sketch, form: CovarianceType) -> Self {
+    /// `noise` is the log-density of the class of noise, in the coordinates of the frame.
+    fn new(sketch: &'a Sketch, form: CovarianceType, noise: Option<f64>) -> Self {
+        // Where there is noise, outliers must not make the pseudo-observation larger than groups.
+        let spreads = match noise {
+            None => sketch.variances().to_vec(),
+            Some(_) => sketch.variances_of_the_middle(),
+        };
         Self {
+            noise: noise.map(|log_density| log_density + sketch.log_unit()),
             sketch,
             identity: Frame::identity(sketch.variances().len()),
             form,
             // A feature that is small in the common unit of all must not drown in the pseudo-observation.
-            pseudo_variances: (sketch.variances().iter())
+            pseudo_variances: (spreads.iter())
                 .map(|v| PSEUDO_VARIANCE * if *v > 0.0 { *v } else { 1.0 })
                 .collect(),
         }
@@ -182,14 +202,32 @@ impl<'a> Search<'a> {
                 self.form
             },
             pseudo_variances: self.pseudo_variances.clone(),
+            noise: self.noise,
         }
     }
 
     fn one_component(&self) -> Option<State> {
         let x = self.sketch.samples();
         let model = self.assigned(&x, &vec![0; self.sketch.n_rows()], 1)?;
+        let model = noise::begin(model, self.noise).ok()?;
         let objective = self.objective(&model, &x).ok()?;
         Some(State::new(model, objective))
+    }
+
+    /// From one mixture to one of so many components; `None` where the path ends before.
+    fn grow(
+        &self,
+        mut state: State,
+        n_components: usize,
+        rng: &mut impl Rng,
+    ) -> Result<Option<State>, Error> {
+        while state.model.n_components() < n_components {
+            let Some(next) = self.one_more(state, rng)? else {
+                return Ok(None);
+            };
+            state = next;
+        }
+        self.move_about(state, rng).map(Some)
     }
 
     /// The best split made, and some iterations; `None` where no component can be split.
@@ -327,13 +365,19 @@ impl<'a> Search<'a> {
             blocks[q].clone_from(first);
             blocks.push(second.clone());
         }
-        self.build(weights, means, blocks)
+        self.build(weights, means, blocks, model.noise())
     }
 
-    fn build(&self, weights: Vec<f64>, means: Mat<f64>, blocks: Vec<Vec<f64>>) -> Option<State> {
+    fn build(
+        &self,
+        weights: Vec<f64>,
+        means: Mat<f64>,
+        blocks: Vec<Vec<f64>>,
+        noise: Option<Noise>,
+    ) -> Option<State> {
         let (k, d) = (means.nrows(), means.ncols());
         let covariances = Covariances::new(self.form, k, d, blocks).ok()?;
-        let model = GaussianMixture::new(weights, means, covariances).ok()?;
+        let model = GaussianMixture::new_with_noise(weights, means, covariances, noise).ok()?;
         Some(State::new(model, f64::NEG_INFINITY))
     }
 

@@ -8,7 +8,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::{Search, State, rows_for};
 use crate::sketch::Sketch;
 use crate::start::derived_seed;
-use crate::{Em, Error};
+use crate::{Em, Error, noise};
 
 /// Expert: mixtures to start fits of several numbers of components from, which share their work.
 ///
@@ -35,6 +35,8 @@ pub struct SplitMerge {
     form: CovarianceType,
     n_components: usize,
     seed: u64,
+    /// Log-density of the class of noise, in the frame.
+    noise: Option<f64>,
 }
 
 impl SplitMerge {
@@ -47,7 +49,9 @@ impl SplitMerge {
         let summary = em.prepare(&x)?;
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(em.seed);
         let n_rows = rows_for(em.n_components, x.n_features());
+        let noise = em.noise_density(&x, &summary)?;
         Ok(Self {
+            noise,
             sketch: Sketch::draw(&x, &summary, em.covariance, n_rows, &mut rng),
             frame: summary.frame,
             form: em.covariance,
@@ -61,7 +65,18 @@ impl SplitMerge {
     /// # Errors
     /// [`Error::Core`] where parameters leave the range of f64.
     pub fn path(&self) -> Result<Vec<GaussianMixture>, Error> {
-        let search = Search::new(&self.sketch, self.form);
+        self.path_while(&mut |_| true)
+    }
+
+    /// [`SplitMerge::path`] that ends where `go_on`, asked before each further number of components, says no.
+    ///
+    /// # Errors
+    /// As [`SplitMerge::path`].
+    pub fn path_while(
+        &self,
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Vec<GaussianMixture>, Error> {
+        let search = Search::new(&self.sketch, self.form, self.noise);
         let mut mixtures = Vec::new();
         let mut state = search.one_component();
         for n in 1.. {
@@ -69,7 +84,7 @@ impl SplitMerge {
             let mut rng = self.generator(0, n);
             let here = search.move_about(here, &mut rng)?;
             mixtures.push(self.in_data(&here.model)?);
-            if n >= self.n_components || !self.sketch.has_distinct_rows(n + 1) {
+            if n >= self.n_components || !self.sketch.has_distinct_rows(n + 1) || !go_on(n + 1) {
                 break;
             }
             state = search.one_more(here, &mut rng)?;
@@ -82,7 +97,7 @@ impl SplitMerge {
     /// # Errors
     /// Those of a mixture that doesn't match the data.
     pub fn one_more(&self, model: &GaussianMixture) -> Result<Option<GaussianMixture>, Error> {
-        let search = Search::new(&self.sketch, self.form);
+        let search = Search::new(&self.sketch, self.form, self.noise);
         let mut rng = self.generator(1, model.n_components());
         let next = search.one_more(self.state(model)?, &mut rng)?;
         next.map(|next| self.in_data(&next.model)).transpose()
@@ -93,7 +108,7 @@ impl SplitMerge {
     /// # Errors
     /// Those of a mixture that doesn't match the data.
     pub fn one_less(&self, model: &GaussianMixture) -> Result<Option<GaussianMixture>, Error> {
-        let search = Search::new(&self.sketch, self.form);
+        let search = Search::new(&self.sketch, self.form, self.noise);
         let next = search.one_less(&self.state(model)?);
         next.map(|next| self.in_data(&next.model)).transpose()
     }
@@ -112,7 +127,8 @@ impl SplitMerge {
                 expected: self.form,
             });
         }
-        let model = self.sketch.of_frame(&model.to_frame(&self.frame)?)?;
+        let model = noise::begin(model.to_frame(&self.frame)?, self.noise)?;
+        let model = self.sketch.of_frame(&model)?;
         Ok(State::new(model, f64::NEG_INFINITY))
     }
 

@@ -7,6 +7,7 @@
 mod bad_days;
 mod bad_input;
 mod bad_starts;
+mod classes;
 mod compact;
 mod equivariance;
 mod golden;
@@ -15,6 +16,7 @@ mod laws;
 mod oracle_exact;
 mod oracle_mclust;
 mod precision;
+mod proportions;
 mod repairs;
 mod settings;
 mod split;

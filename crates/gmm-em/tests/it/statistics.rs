@@ -168,6 +168,26 @@ fn statistics_survive_json_bit_for_bit() {
 
 #[cfg(feature = "serde")]
 #[test]
+fn noise_and_proportions_survive_json() {
+    let x = data::overlapping(24, 300, 2, 2).x;
+    let em = Em::new(2).noise(gmm_em::NoiseVolume::Box).max_iterations(2);
+    let model = em.fit(&x).unwrap().into_model().with_equal_weights();
+    let mut statistics = SufficientStatistics::zeros(&model);
+    statistics.observe(&model, &x).unwrap();
+    let json = serde_json::to_string(&statistics).unwrap();
+    let read: SufficientStatistics = serde_json::from_str(&json).unwrap();
+    let next = read.maximize(Regularization::None).unwrap();
+    assert_eq!(next, statistics.maximize(Regularization::None).unwrap());
+    assert!(next.noise().is_some() && next.weights()[0].to_bits() == next.weights()[1].to_bits());
+    for (from, to) in [("\"equal\"", "\"even\""), ("\"noise\":[", "\"noise\":[-")] {
+        assert!(json.contains(from), "{json}");
+        let damaged = json.replacen(from, to, 1);
+        assert!(serde_json::from_str::<SufficientStatistics>(&damaged).is_err());
+    }
+}
+
+#[cfg(feature = "serde")]
+#[test]
 fn statistics_of_nothing_are_refused() {
     let written = |n: usize, d: usize| {
         let rows = |len: usize| format!("[{}]", vec![format!("{:?}", vec![1.0; len]); n].join(","));

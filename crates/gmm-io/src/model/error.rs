@@ -113,6 +113,9 @@ pub enum ModelError {
     /// The file says it is a mixture, but its parameters are not those of one.
     #[error("the parameters are not those of a mixture")]
     Invalid(#[source] gmm_core::Error),
+    /// A name that stands for no proportions.
+    #[error("unknown proportions; known are free and equal")]
+    Proportions,
     /// Not as many names as features.
     #[error("found {found} feature names for {expected} features; name every feature or none")]
     FeatureNames {

@@ -7,8 +7,11 @@ use super::error::ModelError;
 /// How every binary model starts. The first byte is no text, and the line ends are changed by a transfer as text.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89GMM\r\n\x1a\n";
 
-/// The version of the format that is written, and the newest that is read.
-pub(crate) const VERSION: u16 = 1;
+/// The newest version of the format that is read. Each model is written in the oldest version that can hold it.
+pub(crate) const VERSION: u16 = 2;
+
+/// The oldest version.
+pub(crate) const OLDEST: u16 = 1;
 
 /// The file holds a mixture.
 const KIND_MIXTURE: u16 = 1;
@@ -22,13 +25,13 @@ pub(super) const LEN: usize = 32;
 /// No model is larger: 2^34 bytes are a thousand components of a thousand features and more.
 pub(super) const MAX_PAYLOAD_LEN: u64 = 1 << 34;
 
-/// Puts a header in front of a payload.
-pub(super) fn wrap(payload: &[u8]) -> Result<Vec<u8>, ModelError> {
+/// Puts a header of a version in front of its payload.
+pub(super) fn wrap(version: u16, payload: &[u8]) -> Result<Vec<u8>, ModelError> {
     let payload_len = payload.len() as u64;
     check_payload_len(payload_len)?;
     let mut file = Vec::with_capacity(LEN + payload.len());
     file.extend(MAGIC);
-    file.extend(VERSION.to_le_bytes());
+    file.extend(version.to_le_bytes());
     file.extend(KIND_MIXTURE.to_le_bytes());
     file.extend(CODEC_BINCODE.to_le_bytes());
     file.extend(0_u16.to_le_bytes());
@@ -39,8 +42,8 @@ pub(super) fn wrap(payload: &[u8]) -> Result<Vec<u8>, ModelError> {
     Ok(file)
 }
 
-/// The payload of a file, once header, length and checksums were found in order.
-pub(super) fn unwrap(file: &[u8]) -> Result<&[u8], ModelError> {
+/// The version and the payload of a file, once header, length and checksums were found in order.
+pub(super) fn unwrap(file: &[u8]) -> Result<(u16, &[u8]), ModelError> {
     let header = Header::read(file)?;
     let expected = header.file_len();
     let found = file.len() as u64;
@@ -52,11 +55,12 @@ pub(super) fn unwrap(file: &[u8]) -> Result<&[u8], ModelError> {
     }
     let payload = &file[LEN..];
     check_sum("payload", payload, header.payload_crc)?;
-    Ok(payload)
+    Ok((header.version, payload))
 }
 
 /// What a header says.
 pub(super) struct Header {
+    version: u16,
     payload_len: u64,
     payload_crc: u32,
 }
@@ -84,7 +88,7 @@ impl Header {
         let crc = u32::from_le_bytes(field(file, 28).ok_or_else(truncated)?);
         check_sum("header", &file[..28], crc)?;
         for (name, at, expected) in [
-            ("format version", 8, VERSION),
+            ("format version", 8, version.max(OLDEST)),
             ("kind", 10, KIND_MIXTURE),
             ("codec", 12, CODEC_BINCODE),
             ("reserved field", 14, 0),
@@ -101,6 +105,7 @@ impl Header {
         let payload_len = u64::from_le_bytes(field(file, 16).ok_or_else(truncated)?);
         check_payload_len(payload_len)?;
         Ok(Self {
+            version,
             payload_len,
             payload_crc: u32::from_le_bytes(field(file, 24).ok_or_else(truncated)?),
         })

@@ -5,15 +5,15 @@
 
 use std::io;
 
-use gmm_core::CovarianceType;
 use gmm_core::covariance::Structure;
+use gmm_core::{CovarianceType, Proportions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::{Formatter, Serializer};
 
 use super::error::ModelError;
-use super::header::VERSION;
-use super::parts::{Parts, TrainingParts};
+use super::header::{OLDEST, VERSION};
+use super::parts::{NoiseParts, Parts, TrainingParts};
 
 /// The value of the field `format`.
 const FORMAT: &str = "gmm-model";
@@ -26,7 +26,7 @@ struct Head {
     covariance_type: Option<String>,
 }
 
-/// A model in version 1; `C` is how the covariances are nested: as scikit-learn's `covariances_`.
+/// A model in version 1 or, with the fields that are only there, 2; `C` is how the covariances are nested: as scikit-learn's `covariances_`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelV1<C> {
@@ -36,10 +36,23 @@ struct ModelV1<C> {
     weights: Vec<f64>,
     means: Vec<Vec<f64>>,
     covariances: C,
+    /// "equal"; version 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proportions: Option<String>,
+    /// Version 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    noise: Option<NoiseV2>,
     #[serde(skip_serializing_if = "Option::is_none")]
     feature_names: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<TrainingV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoiseV2 {
+    weight: f64,
+    log_density: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,11 +92,17 @@ pub(super) fn encode(mut parts: Parts) -> Result<String, ModelError> {
 fn write<C: Serialize>(parts: Parts, covariances: C) -> Result<String, ModelError> {
     let model = ModelV1 {
         format: FORMAT.to_owned(),
-        version: VERSION.into(),
+        version: parts.version().into(),
         covariance_type: parts.form.name().to_owned(),
         weights: parts.weights,
         means: parts.means,
         covariances,
+        proportions: (parts.proportions != Proportions::Free)
+            .then(|| parts.proportions.name().to_owned()),
+        noise: parts.noise.map(|noise| NoiseV2 {
+            weight: noise.weight,
+            log_density: noise.log_density,
+        }),
         feature_names: parts.feature_names,
         training: parts.training.map(|training| TrainingV1 {
             n_samples: training.n_samples,
@@ -114,11 +133,11 @@ pub(super) fn decode(text: &[u8]) -> Result<Parts, ModelError> {
                 supported: VERSION.into(),
             });
         }
-        Some(version) if version < u64::from(VERSION) => {
+        Some(version) if version < u64::from(OLDEST) => {
             return Err(ModelError::HeaderField {
                 field: "version",
                 found: version,
-                expected: VERSION.into(),
+                expected: OLDEST.into(),
             });
         }
         _ => {}
@@ -162,8 +181,27 @@ fn read<C: DeserializeOwned>(
 ) -> Result<Parts, ModelError> {
     let model: ModelV1<C> = parse(text)?;
     let n_features = model.means.first().map_or(0, Vec::len);
+    let is_newer = model.noise.is_some() || model.proportions.is_some();
+    if is_newer && model.version < u64::from(VERSION) {
+        return Err(ModelError::HeaderField {
+            field: "version",
+            found: model.version,
+            expected: VERSION.into(),
+        });
+    }
+    let proportions = match model.proportions {
+        None => Proportions::Free,
+        Some(name) => (Proportions::ALL.into_iter())
+            .find(|p| p.name() == name)
+            .ok_or(ModelError::Proportions)?,
+    };
     Ok(Parts {
         form,
+        proportions,
+        noise: model.noise.map(|noise| NoiseParts {
+            weight: noise.weight,
+            log_density: noise.log_density,
+        }),
         weights: model.weights,
         means: model.means,
         blocks: blocks(model.covariances, n_features)?,

@@ -195,7 +195,8 @@ pub fn load(path: impl AsRef<Path>) -> Result<ModelFile, ModelError> {
 /// # Errors
 /// [`ModelError::TooLarge`].
 pub fn encode(file: &ModelFile) -> Result<Vec<u8>, ModelError> {
-    header::wrap(&wire::encode(Parts::of(file))?)
+    let parts = Parts::of(file);
+    header::wrap(parts.version(), &wire::encode(parts)?)
 }
 
 /// The model in these bytes of the binary format, all of them.
@@ -203,7 +204,8 @@ pub fn encode(file: &ModelFile) -> Result<Vec<u8>, ModelError> {
 /// # Errors
 /// [`ModelError`] says what is wrong; no bytes lead to a panic or to more memory than a small multiple of their number.
 pub fn decode(bytes: &[u8]) -> Result<ModelFile, ModelError> {
-    wire::decode(header::unwrap(bytes)?)?.assemble()
+    let (version, payload) = header::unwrap(bytes)?;
+    wire::decode(version, payload)?.assemble()
 }
 
 /// The JSON format of a model. Its numbers read back to the last bit.

@@ -1,13 +1,14 @@
 //! A model file taken apart into plain numbers: what the codecs write and read.
 //!
 //! What is read becomes a model only through [`Parts::assemble`], and that only through
-//! [`GaussianMixture::new`](gmm_core::GaussianMixture::new).
+//! [`GaussianMixture::new_with_noise`](gmm_core::GaussianMixture::new_with_noise).
 
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, Covariances, GaussianMixture};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Noise, Proportions};
 
 use super::ModelFile;
 use super::error::ModelError;
+use super::header::{OLDEST, VERSION};
 use super::training::Training;
 
 /// The parts of a model file.
@@ -18,8 +19,16 @@ pub(super) struct Parts {
     pub(super) means: Vec<Vec<f64>>,
     /// As [`Covariances`] has them.
     pub(super) blocks: Vec<Vec<f64>>,
+    pub(super) proportions: Proportions,
+    pub(super) noise: Option<NoiseParts>,
     pub(super) feature_names: Option<Vec<String>>,
     pub(super) training: Option<TrainingParts>,
+}
+
+/// The parts of a [`Noise`].
+pub(super) struct NoiseParts {
+    pub(super) weight: f64,
+    pub(super) log_density: f64,
 }
 
 /// The parts of a [`Training`].
@@ -40,6 +49,11 @@ impl Parts {
             weights: model.weights().to_vec(),
             means: (0..model.n_components()).map(row).collect(),
             blocks: model.covariances().blocks().to_vec(),
+            proportions: model.proportions(),
+            noise: model.noise().map(|noise| NoiseParts {
+                weight: noise.weight(),
+                log_density: noise.log_density(),
+            }),
             feature_names: file.feature_names.clone(),
             training: file.training.as_ref().map(|training| TrainingParts {
                 n_samples: training.n_samples(),
@@ -47,6 +61,15 @@ impl Parts {
                 log_likelihood: training.log_likelihood(),
                 density_quantiles: training.density_quantiles().to_vec(),
             }),
+        }
+    }
+
+    /// The oldest version of the format that can hold them.
+    pub(super) fn version(&self) -> u16 {
+        if self.noise.is_some() || self.proportions != Proportions::Free {
+            VERSION
+        } else {
+            OLDEST
         }
     }
 
@@ -63,8 +86,14 @@ impl Parts {
         let means = Mat::from_fn(self.means.len(), n_features, |k, j| self.means[k][j]);
         let covariances = Covariances::new(self.form, self.weights.len(), n_features, self.blocks)
             .map_err(ModelError::Invalid)?;
-        let model =
-            GaussianMixture::new(self.weights, means, covariances).map_err(ModelError::Invalid)?;
+        let noise = (self
+            .noise
+            .map(|noise| Noise::new(noise.weight, noise.log_density)))
+        .transpose()
+        .map_err(ModelError::Invalid)?;
+        let model = GaussianMixture::new_with_noise(self.weights, means, covariances, noise)
+            .and_then(|model| model.with_proportions(self.proportions))
+            .map_err(ModelError::Invalid)?;
 
         let mut file = ModelFile::from(model);
         if let Some(names) = self.feature_names {

@@ -4,12 +4,12 @@
 //! same two rules (integers of variable length, floats as they are) could take bincode's place without breaking a file.
 
 use bincode::config;
-use gmm_core::CovarianceType;
+use gmm_core::{CovarianceType, Proportions};
 use serde::{Deserialize, Serialize};
 
 use super::error::ModelError;
-use super::header::MAX_PAYLOAD_LEN;
-use super::parts::{Parts, TrainingParts};
+use super::header::{MAX_PAYLOAD_LEN, OLDEST};
+use super::parts::{NoiseParts, Parts, TrainingParts};
 
 /// bincode stops at this many bytes. It guards against a length that is not covered by bytes; the schema below does so,
 /// too: lists grow with their elements, and text is borrowed from the payload.
@@ -32,6 +32,21 @@ struct MixtureV1<'a> {
     #[serde(borrow)]
     feature_names: Option<&'a str>,
     training: Option<TrainingV1>,
+}
+
+/// A mixture in version 2: what version 1 has, and then how the weights are free, and noise.
+#[derive(Serialize, Deserialize)]
+struct MixtureV2<'a> {
+    #[serde(borrow)]
+    mixture: MixtureV1<'a>,
+    proportions: u8,
+    noise: Option<NoiseV2>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoiseV2 {
+    weight: f64,
+    log_density: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,9 +75,14 @@ const FORMS: [(u8, CovarianceType); 14] = [
     (13, CovarianceType::Eii),
 ];
 
-/// Encodes a payload.
+/// The numbers that stand for the proportions.
+const PROPORTIONS: [(u8, Proportions); 2] = [(0, Proportions::Free), (1, Proportions::Equal)];
+
+/// Encodes a payload of version [`Parts::version`].
 pub(super) fn encode(parts: Parts) -> Result<Vec<u8>, ModelError> {
     let form = FORMS.iter().find(|(_, form)| *form == parts.form);
+    let version = parts.version();
+    let proportions = PROPORTIONS.iter().find(|(_, p)| *p == parts.proportions);
     let feature_names = parts.feature_names.map(|names| names.join("\0"));
     let mixture = MixtureV1 {
         // A form that this version has no number for can't be written until a later one has.
@@ -78,14 +98,38 @@ pub(super) fn encode(parts: Parts) -> Result<Vec<u8>, ModelError> {
             density_quantiles: training.density_quantiles,
         }),
     };
-    bincode::serde::encode_to_vec(&mixture, config::standard()).map_err(|_| ModelError::Payload)
+    let encoded = if version == OLDEST {
+        bincode::serde::encode_to_vec(&mixture, config::standard())
+    } else {
+        let mixture = MixtureV2 {
+            mixture,
+            proportions: proportions.ok_or(ModelError::Payload)?.0,
+            noise: parts.noise.map(|noise| NoiseV2 {
+                weight: noise.weight,
+                log_density: noise.log_density,
+            }),
+        };
+        bincode::serde::encode_to_vec(&mixture, config::standard())
+    };
+    encoded.map_err(|_| ModelError::Payload)
 }
 
-/// Decodes a payload, all of it.
-pub(super) fn decode(payload: &[u8]) -> Result<Parts, ModelError> {
-    let config = config::standard().with_limit::<LIMIT>();
-    let decoded = bincode::serde::borrow_decode_from_slice::<MixtureV1<'_>, _>(payload, config);
-    let (mixture, used) = decoded.map_err(|_| ModelError::Payload)?;
+/// Decodes a payload of a version, all of it.
+pub(super) fn decode(version: u16, payload: &[u8]) -> Result<Parts, ModelError> {
+    let (decoded, used) = if version == OLDEST {
+        let (mixture, used) = fields::<MixtureV1<'_>>(payload)?;
+        let decoded = MixtureV2 {
+            mixture,
+            proportions: 0,
+            noise: None,
+        };
+        (decoded, used)
+    } else {
+        fields::<MixtureV2<'_>>(payload)?
+    };
+    let known = (PROPORTIONS.iter()).find(|(number, _)| *number == decoded.proportions);
+    let &(_, proportions) = known.ok_or(ModelError::Payload)?;
+    let MixtureV2 { mixture, noise, .. } = decoded;
     let form = FORMS.iter().find(|(number, _)| *number == mixture.form);
     let &(_, form) = form.ok_or(ModelError::Payload)?;
     if used != payload.len() {
@@ -132,6 +176,11 @@ pub(super) fn decode(payload: &[u8]) -> Result<Parts, ModelError> {
         form,
         means: rows(&mixture.means, n_features),
         blocks: rows(&mixture.covariances, block_len),
+        proportions,
+        noise: noise.map(|noise| NoiseParts {
+            weight: noise.weight,
+            log_density: noise.log_density,
+        }),
         weights: mixture.weights,
         feature_names: mixture
             .feature_names
@@ -143,4 +192,10 @@ pub(super) fn decode(payload: &[u8]) -> Result<Parts, ModelError> {
             density_quantiles: training.density_quantiles,
         }),
     })
+}
+
+/// The fields at the start of a payload, and how many bytes they take.
+fn fields<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<(T, usize), ModelError> {
+    let config = config::standard().with_limit::<LIMIT>();
+    bincode::serde::borrow_decode_from_slice(payload, config).map_err(|_| ModelError::Payload)
 }

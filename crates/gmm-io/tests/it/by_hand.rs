@@ -3,7 +3,7 @@
 //! It pins what today's code writes, and it makes files with wrong contents and right checksums.
 
 use gmm_core::faer::mat;
-use gmm_core::{CovarianceType, Covariances, GaussianMixture};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Proportions};
 use gmm_io::{ModelFile, encode};
 use proptest::prelude::*;
 
@@ -100,6 +100,19 @@ fn payload(file: &ModelFile) -> Vec<u8> {
         ]
         .concat()
     });
+    let noise = model.noise().map(|noise| {
+        let numbers = [noise.weight(), noise.log_density()];
+        numbers.map(f64::to_le_bytes).concat()
+    });
+    let proportions = match model.proportions() {
+        Proportions::Free => 0,
+        Proportions::Equal => 1,
+        other => panic!("{other:?} has no number"),
+    };
+    let version_2 = match version(file) {
+        1 => Vec::new(),
+        _ => [vec![proportions], optional(noise)].concat(),
+    };
     [
         vec![form],
         numbers(model.weights()),
@@ -107,8 +120,19 @@ fn payload(file: &ModelFile) -> Vec<u8> {
         numbers(&model.covariances().blocks().concat()),
         optional(names),
         optional(training),
+        version_2,
     ]
     .concat()
+}
+
+/// The oldest version that can hold a model.
+fn version(file: &ModelFile) -> u16 {
+    let model = file.model();
+    if model.noise().is_some() || model.proportions() != Proportions::Free {
+        2
+    } else {
+        1
+    }
 }
 
 #[test]
@@ -132,6 +156,6 @@ fn the_example_in_the_specification_is_a_model() {
 proptest! {
     #[test]
     fn the_bytes_are_those_of_the_specification(model in any_model()) {
-        prop_assert_eq!(encode(&model).unwrap(), file(&payload(&model)));
+        prop_assert_eq!(encode(&model).unwrap(), file_with_fields(&payload(&model), [version(&model), 1, 1, 0]));
     }
 }

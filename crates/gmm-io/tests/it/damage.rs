@@ -5,7 +5,7 @@ use gmm_io::{ModelError, ModelFile, decode, encode, from_json, to_json};
 use proptest::prelude::*;
 
 use crate::by_hand::{file, file_with_fields, integer, numbers};
-use crate::mixtures::{any_model, small};
+use crate::mixtures::{any_model, small, small_of_version_2};
 
 fn error(bytes: &[u8]) -> ModelError {
     let from_bytes = decode(bytes).unwrap_err();
@@ -17,10 +17,17 @@ fn error(bytes: &[u8]) -> ModelError {
     from_bytes
 }
 
+/// Files of every form in version 1, and one of each form in version 2.
+fn of_both_versions() -> impl Iterator<Item = (CovarianceType, Vec<u8>)> {
+    CovarianceType::ALL.into_iter().flat_map(|form| {
+        let models = [small(form), small_of_version_2(form, true, true)];
+        models.map(|model| (form, encode(&model).unwrap()))
+    })
+}
+
 #[test]
 fn every_cut_is_an_error() {
-    for form in CovarianceType::ALL {
-        let bytes = encode(&small(form)).unwrap();
+    for (form, bytes) in of_both_versions() {
         for len in 0..bytes.len() {
             let error = error(&bytes[..len]);
             let expected = match len {
@@ -34,8 +41,7 @@ fn every_cut_is_an_error() {
 
 #[test]
 fn every_changed_bit_is_an_error() {
-    for form in CovarianceType::ALL {
-        let bytes = encode(&small(form)).unwrap();
+    for (form, bytes) in of_both_versions() {
         for bit in 0..8 * bytes.len() {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
@@ -92,7 +98,7 @@ fn files_of_other_kinds_are_no_models() {
 #[test]
 fn newer_versions_are_told_before_anything_else() {
     let payload = &encode(&small(CovarianceType::Full)).unwrap()[32..];
-    for version in [2, 3, u16::MAX] {
+    for version in [3, 4, u16::MAX] {
         let newer = file_with_fields(payload, [version, 9, 9, 9]);
         // Whatever stands behind the version may be laid out in another way.
         for bytes in [
@@ -101,17 +107,17 @@ fn newer_versions_are_told_before_anything_else() {
             &[&newer[..10], &[0xff; 50]].concat(),
         ] {
             assert!(
-                matches!(error(bytes), ModelError::NewerVersion { found, supported: 1 } if found == u64::from(version))
+                matches!(error(bytes), ModelError::NewerVersion { found, supported: 2 } if found == u64::from(version))
             );
         }
     }
     let json = to_json(&small(CovarianceType::Full)).unwrap();
-    let newer = json.replace("\"version\": 1", "\"version\": 2, \"unheard_of\": {}");
+    let newer = json.replace("\"version\": 1", "\"version\": 3, \"unheard_of\": {}");
     assert!(matches!(
         from_json(newer).unwrap_err(),
         ModelError::NewerVersion {
-            found: 2,
-            supported: 1
+            found: 3,
+            supported: 2
         }
     ));
 }
@@ -278,6 +284,51 @@ fn parameters_that_make_no_mixture_are_refused() {
     assert!(matches!(
         invalid(with_part(3, numbers(&[1.0, f64::NAN, 1.0, 1.0]))),
         gmm_core::Error::CovarianceEntry { component: 0, .. }
+    ));
+}
+
+#[test]
+fn noise_and_proportions_that_are_none_are_refused() {
+    let with_classes = |weights: [f64; 2], classes: &[u8]| {
+        let mut parts = parts();
+        parts[1] = numbers(&weights);
+        file_with_fields(&[&parts.concat(), classes].concat(), [2, 1, 1, 0])
+    };
+    let noise = |weight: f64, log_density: f64| {
+        let floats = [weight.to_le_bytes(), log_density.to_le_bytes()].concat();
+        [vec![0, 1], floats].concat()
+    };
+    assert!(decode(&with_classes([0.5, 0.25], &noise(0.25, -1.0))).is_ok());
+    assert!(decode(&with_classes([0.5, 0.5], &[1, 0])).is_ok());
+    assert!(decode(&with_classes([0.75, 0.25], &[0, 0])).is_ok());
+    // Bytes of version 2 behind a header of version 1, and the other way round.
+    let payload = [parts().concat(), vec![1, 0]].concat();
+    assert!(matches!(error(&file(&payload)), ModelError::Payload));
+    for classes in [&[][..], &[0], &[2, 0], &[0, 2], &[0, 1, 0], &[1, 0, 0]] {
+        let bytes = with_classes([0.5, 0.5], classes);
+        assert!(matches!(error(&bytes), ModelError::Payload), "{classes:?}");
+    }
+    let invalid = |weights, classes: &[u8]| match error(&with_classes(weights, classes)) {
+        ModelError::Invalid(error) => error,
+        other => panic!("expected invalid parameters, found {other:?}"),
+    };
+    assert!(matches!(
+        invalid([0.75, 0.25], &[1, 0]),
+        gmm_core::Error::UnequalWeights { component: 0, .. }
+    ));
+    assert!(matches!(
+        invalid([0.5, 0.5], &noise(0.25, -1.0)),
+        gmm_core::Error::WeightSum { .. }
+    ));
+    for weight in [-0.25, 1.0, f64::NAN] {
+        assert!(matches!(
+            invalid([0.5, 0.25], &noise(weight, -1.0)),
+            gmm_core::Error::NoiseWeight { .. }
+        ));
+    }
+    assert!(matches!(
+        invalid([0.5, 0.25], &noise(0.25, f64::INFINITY)),
+        gmm_core::Error::NoiseDensity { .. }
     ));
 }
 

@@ -89,7 +89,7 @@ fn slips_are_named_with_their_place() {
             "\"feature_names\"",
             "\"feature_name\"",
             "line 14, column 16 of the JSON model: unknown field `feature_name`, expected one of `format`, `version`, \
-             `covariance_type`, `weights`, `means`, `covariances`, `feature_names`, `training`",
+             `covariance_type`, `weights`, `means`, `covariances`, `proportions`, `noise`, `feature_names`, `training`",
         ),
         (
             "\"weights\": [0.36, 0.64],",

@@ -17,6 +17,10 @@ fn model_errors_say_what_was_found_expected_and_how_to_mend_it() {
             "the model was made by a newer version of gmm (format 7, known up to 1); update gmm",
         ),
         (
+            ModelError::Proportions,
+            "unknown proportions; known are free and equal",
+        ),
+        (
             ModelError::TooLarge {
                 n_bytes: 20_000_000_000,
                 limit: 17_179_869_184,

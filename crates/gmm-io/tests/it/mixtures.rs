@@ -2,7 +2,7 @@
 
 use gmm_core::covariance::Structure;
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, Covariances, GaussianMixture};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Noise};
 use gmm_io::{ModelFile, Training};
 use proptest::prelude::*;
 
@@ -29,7 +29,22 @@ pub(crate) fn small(form: CovarianceType) -> ModelFile {
         .with_training(Training::from_log_densities(&log_densities, None).unwrap())
 }
 
-/// Random models of all forms, with and without names and training.
+/// [`small`] with what version 2 adds: noise, equal weights or both.
+pub(crate) fn small_of_version_2(form: CovarianceType, equal: bool, noisy: bool) -> ModelFile {
+    let plain = small(form);
+    let mut model = plain.model().clone();
+    if equal {
+        model = model.with_equal_weights();
+    }
+    if noisy {
+        model = model.with_noise(Noise::new(0.1, -5.6).unwrap()).unwrap();
+    }
+    let names = plain.feature_names().unwrap().to_vec();
+    let file = ModelFile::from(model).with_feature_names(names).unwrap();
+    file.with_training(plain.training().unwrap().clone())
+}
+
+/// Random models of all forms, with and without noise, equal weights, names and training.
 pub(crate) fn any_model() -> impl Strategy<Value = ModelFile> {
     let form = prop::sample::select(CovarianceType::ALL.to_vec());
     let shape = (form, 1..5_usize, 1..5_usize);
@@ -38,7 +53,17 @@ pub(crate) fn any_model() -> impl Strategy<Value = ModelFile> {
         // NUL is the one character that names can't hold.
         let name = any::<String>().prop_map(|name| name.replace('\0', ""));
         let names = prop::option::of(prop::collection::vec(name, n_features));
-        (mixture, names, prop::option::of(any_training())).prop_map(|(mixture, names, training)| {
+        let training = prop::option::of(any_training());
+        let noise = prop::option::of((0.0..1.0, any_finite()));
+        let classes = (any::<bool>(), noise);
+        (mixture, names, training, classes).prop_map(|(mut mixture, names, training, classes)| {
+            if classes.0 {
+                mixture = mixture.with_equal_weights();
+            }
+            if let Some((weight, log_density)) = classes.1 {
+                let noise = Noise::new(weight, log_density).unwrap();
+                mixture = mixture.with_noise(noise).unwrap();
+            }
             let mut file = ModelFile::from(mixture);
             if let Some(names) = names {
                 file = file.with_feature_names(names).unwrap();
@@ -118,7 +143,13 @@ pub(crate) fn bits(file: &ModelFile) -> (String, Vec<u64>) {
     let mut numbers = model.weights().to_vec();
     (0..model.n_components()).for_each(|k| numbers.extend(model.means().row(k).iter()));
     numbers.extend(model.covariances().blocks().concat());
-    let shape = format!("{:?} {:?}", model.covariance_type(), model.means().shape());
+    numbers.extend((model.noise().iter()).flat_map(|n| [n.weight(), n.log_density()]));
+    let classes = (model.proportions(), model.noise().is_some());
+    let shape = format!(
+        "{:?} {:?} {classes:?}",
+        model.covariance_type(),
+        model.means().shape()
+    );
     let training = file.training().map(|training| {
         numbers.extend([training.total_weight(), training.log_likelihood()]);
         numbers.extend(training.density_quantiles());

@@ -1,10 +1,10 @@
 //! What is written is what is read, to the last bit.
 
 use gmm_core::CovarianceType;
-use gmm_io::{ModelFile, decode, encode, from_json, load, save, to_json};
+use gmm_io::{ModelError, ModelFile, decode, encode, from_json, load, save, to_json};
 use proptest::prelude::*;
 
-use crate::mixtures::{any_model, bits, small};
+use crate::mixtures::{any_model, bits, small, small_of_version_2};
 
 proptest! {
     #[test]
@@ -57,6 +57,32 @@ fn files_of_both_kinds_are_told_apart_by_content() {
             );
         }
     }
+}
+
+#[test]
+fn fields_of_version_2_are_no_fields_of_version_1() {
+    let model = small_of_version_2(CovarianceType::Diag, true, true);
+    let text = to_json(&model).unwrap();
+    assert!(text.contains("\"version\": 2") && text.contains("\"proportions\": \"equal\""));
+    let older = text.replace("\"version\": 2", "\"version\": 1");
+    assert_eq!(
+        from_json(older).unwrap_err().to_string(),
+        "the model file's version is 1, expected 2; write the model again"
+    );
+    let odd = text.replace("\"equal\"", "\"even\"");
+    assert!(matches!(
+        from_json(odd).unwrap_err(),
+        ModelError::Proportions
+    ));
+    let heavy = text.replace("\"weight\": 0.1", "\"weight\": 1.5");
+    assert!(matches!(
+        from_json(heavy).unwrap_err(),
+        ModelError::Invalid(_)
+    ));
+    // A model that needs nothing of version 2 may say that it is one.
+    let plain = to_json(&small(CovarianceType::Diag)).unwrap();
+    let newer = plain.replace("\"version\": 1", "\"version\": 2");
+    assert_eq!(to_json(&from_json(newer).unwrap()).unwrap(), plain);
 }
 
 #[test]

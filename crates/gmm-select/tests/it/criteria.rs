@@ -1,7 +1,7 @@
 //! The criteria by their formulas, and the scores behind them.
 
 use gmm_core::faer::{Mat, mat};
-use gmm_core::{Covariances, GaussianMixture, Samples};
+use gmm_core::{Covariances, GaussianMixture, Noise, Samples};
 use gmm_select::{Criterion, Error, Scores};
 use gmm_testkit::naive::Form;
 use gmm_testkit::{data, strategies};
@@ -194,4 +194,27 @@ fn an_impossible_row_is_infinitely_bad() {
     ] {
         assert_eq!(criterion.value(&scores), f64::INFINITY, "{criterion}");
     }
+}
+
+/// Noise is a class like others for entropies, and it and free weights count as parameters.
+#[test]
+fn noise_and_equal_weights_reach_the_scores() {
+    let x = data::overlapping(5, 700, 2, 2).x;
+    let plain = mixture(&[0.7, 0.3], mat![[0.0, 0.0], [2.0, 1.0]], &[1.0, 2.0]);
+    let noisy = plain.with_noise(Noise::new(0.2, -4.0).unwrap()).unwrap();
+    let scores = Scores::new(&noisy, &x).unwrap();
+    assert_eq!(
+        scores.n_free_parameters,
+        Scores::new(&plain, &x).unwrap().n_free_parameters + 2
+    );
+    let equal = Scores::new(&noisy.with_equal_weights(), &x).unwrap();
+    assert_eq!(equal.n_free_parameters, scores.n_free_parameters - 1);
+    let r = noisy.responsibilities(&x).unwrap();
+    let entropy: f64 = (0..700)
+        .flat_map(|i| r.row(i).iter().copied().collect::<Vec<_>>())
+        .filter(|r| *r > 0.0)
+        .map(|r| -r * r.ln())
+        .sum();
+    // A sum of 2100 terms of one sign.
+    assert!((scores.entropy - entropy).abs() <= 2100.0 * EPS * entropy);
 }

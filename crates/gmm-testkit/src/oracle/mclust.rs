@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
+use serde_json::Value;
+
+use super::json;
+
 /// A table of numbers and, if they are known, the classes of its rows.
 #[derive(Clone, Debug)]
 pub struct DataSet {
@@ -86,6 +90,32 @@ pub struct ParameterCounts {
     pub with_equal_weights: usize,
     /// All of them with a component of uniform noise.
     pub with_noise: usize,
+}
+
+/// Fits with a component of uniform noise: Old Faithful with uniform points appended, from its two groups and these points.
+#[derive(Clone, Debug)]
+pub struct NoiseFits {
+    /// n_samples x n_features.
+    pub x: Vec<Vec<f64>>,
+    /// 0 for a waiting time up to 68, 1 for longer ones, 2 for the appended rows.
+    pub labels: Vec<usize>,
+    /// mclust's `hypvol` of `x`.
+    pub volume: f64,
+    /// The 14 fits.
+    pub fits: Vec<NoiseFit>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct NoiseFit {
+    /// Three letters.
+    pub model: String,
+    /// Free parameters.
+    pub n_parameters: usize,
+    /// log L at the tolerance 1e-13.
+    pub log_likelihood: f64,
+    /// Weights of the components, that of the noise last.
+    pub weights: Vec<f64>,
 }
 
 /// A data set by its name: iris, faithful, diabetes, wine, acidity, galaxies, faithful_waiting or baudry_ex4.1.
@@ -270,6 +300,40 @@ pub fn parameter_counts(folder: &Path) -> Vec<ParameterCounts> {
             with_noise: table.cell(row, noise),
         })
         .collect()
+}
+
+/// `extras/faithful_noise.json`.
+///
+/// # Panics
+/// If there is no such file, or it has other fields.
+pub fn noise_fits(folder: &Path) -> NoiseFits {
+    let file = json::read(&folder.join("extras/faithful_noise.json"));
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value}"));
+    let numbers = |value: &Value| -> Vec<f64> { array(value).iter().map(number).collect() };
+    let mut x = data_set(folder, "faithful").x;
+    let mut labels: Vec<usize> = x.iter().map(|row| usize::from(row[1] > 68.0)).collect();
+    let added = array(&file["added_points"]);
+    x.extend(added.iter().map(numbers));
+    labels.extend(added.iter().map(|_| 2));
+    let models = file["models"].as_object().into_iter().flatten();
+    let fit = |(model, fit): (&String, &Value)| NoiseFit {
+        model: model.clone(),
+        n_parameters: number(&fit["df"]) as usize,
+        log_likelihood: number(&fit["loglik_tight"]),
+        weights: numbers(&fit["pro"]),
+    };
+    NoiseFits {
+        x,
+        labels,
+        volume: number(&file["hypvol"]),
+        fits: models.map(fit).collect(),
+    }
+}
+
+fn array(value: &Value) -> &Vec<Value> {
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("{value} is no array"))
 }
 
 /// A CSV file as R writes it: a header, no commas inside of cells, quotes at most around names.
