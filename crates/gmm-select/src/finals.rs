@@ -14,7 +14,7 @@ use crate::starts::objective;
 use crate::{Error, Scores, Starts};
 
 /// Iterations of all cells.
-const FIRST: usize = 30;
+const FIRST: usize = 12;
 /// Gains per iteration that a cell may make up for, three times as many as it had iterations.
 const HOPE: f64 = 3.0 * FIRST as f64;
 /// The last gains that are averaged: steps of over-relaxation are long and short in turn.

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// Rows that are enough to compare starts of few components.
-const N_ROWS: usize = 10_000;
+const N_ROWS: usize = 6_000;
 /// Rows per component and direction that are enough for many.
 const ROWS_PER_DIRECTION: usize = 40;
 /// Iterations that are enough to compare starts: what still gains then is a component too many, between which optima hardly differ.

@@ -139,34 +139,29 @@ struct OnRows<'a> {
     n_steps: usize,
 }
 
-/// What the starts of all forms share, and those of one.
-struct Shared {
-    steps: Option<SplitMerge>,
-    path: Vec<GaussianMixture>,
-}
-
 impl OnRows<'_> {
     fn run(&self, most: usize) -> Vec<Cell> {
         let forms = self.scheduler.forms;
-        let (hierarchy, shared) = rayon::join(
+        let mut of_paths: Vec<CovarianceType> = forms.iter().map(|form| path_form(*form)).collect();
+        of_paths.sort_unstable();
+        of_paths.dedup();
+        let (hierarchy, paths) = rayon::join(
             || Hierarchy::new(self.x, self.em.base_seed()).ok(),
-            || -> Vec<Shared> {
-                forms
-                    .par_iter()
-                    .map(|form| self.shared(*form, most))
+            || -> Vec<Vec<GaussianMixture>> {
+                (of_paths.par_iter())
+                    .map(|form| self.path(*form, most))
                     .collect()
             },
         );
-        let cells: Vec<(usize, usize)> = (0..forms.len())
-            .flat_map(|f| self.scheduler.components.iter().map(move |k| (f, *k)))
+        let steps: Vec<Option<SplitMerge>> = (forms.iter())
+            .map(|form| SplitMerge::new(&self.em_of_steps(*form, most), self.x).ok())
             .collect();
-        let start = |&(f, k): &(usize, usize)| {
-            let em = self.em.clone().components(k).covariance(forms[f]);
-            let cell = self.own_starts(
-                em,
-                shared[f].path.get(k.wrapping_sub(1)),
-                hierarchy.as_ref(),
-            );
+        let cells: Vec<(CovarianceType, usize)> = self.scheduler.cells().collect();
+        let start = |&(form, k): &(CovarianceType, usize)| {
+            let em = self.em.clone().components(k).covariance(form);
+            let path = (of_paths.iter().zip(&paths)).find(|(of, _)| **of == path_form(form));
+            let path = path.and_then(|(_, path)| path.get(k.wrapping_sub(1)));
+            let cell = self.own_starts(em, path, hierarchy.as_ref());
             self.done();
             cell
         };
@@ -184,8 +179,10 @@ impl OnRows<'_> {
             cells = transposed(by_number, forms.len());
             cells
                 .par_chunks_mut(n)
-                .zip(&shared)
-                .for_each(|(cells, shared)| self.exchange_numbers(cells, shared, round == 0));
+                .zip(&steps)
+                .for_each(|(cells, steps)| {
+                    self.exchange_numbers(cells, steps.as_ref(), round == 0);
+                });
             if n_starts(&cells) == before {
                 break;
             }
@@ -206,18 +203,20 @@ impl OnRows<'_> {
         self.scheduler.watch(&cell.em, start, &before).is_break()
     }
 
-    fn shared(&self, form: CovarianceType, most: usize) -> Shared {
-        let em = self.em.clone().covariance(form).components(most.max(1));
-        let steps = SplitMerge::new(&em, self.x).ok();
+    fn em_of_steps(&self, form: CovarianceType, most: usize) -> Em {
+        self.em.clone().covariance(form).components(most.max(1))
+    }
+
+    /// A path of splits, as far as the watcher lets it go.
+    fn path(&self, form: CovarianceType, most: usize) -> Vec<GaussianMixture> {
+        let em = self.em_of_steps(form, most);
         let before = Progress::before(em.iteration_limit());
-        let path = match &steps {
-            Some(steps) if self.scheduler.watch(&em, 0, &before).is_continue() => {
-                let mut go_on = |_| self.scheduler.watch(&em, 0, &before).is_continue();
-                steps.path_while(&mut go_on).unwrap_or_default()
-            }
-            _ => Vec::new(),
-        };
-        Shared { steps, path }
+        let mut go_on = |_| self.scheduler.watch(&em, 0, &before).is_continue();
+        if !go_on(1) {
+            return Vec::new();
+        }
+        let path = SplitMerge::new(&em, self.x).and_then(|steps| steps.path_while(&mut go_on));
+        path.unwrap_or_default()
     }
 
     /// The path's mixture, the hierarchy's groups, and starts from the data.
@@ -241,7 +240,10 @@ impl OnRows<'_> {
                 _ => OTHERS[(number - 2) % OTHERS.len()],
             };
             let given = match (number, path, hierarchy) {
-                (0, Some(path), _) => Some(Start::Mixture(path)),
+                (0, Some(path), _) if path.covariance_type() == cell.em.covariance_type() => {
+                    Some(Start::Mixture(path))
+                }
+                (0, Some(path), _) => Some(Start::ResponsibilitiesOf(path)),
                 (1, _, Some(hierarchy)) => Some(Start::Hierarchy(hierarchy)),
                 _ => None,
             };
@@ -342,15 +344,14 @@ impl OnRows<'_> {
     }
 
     /// The best mixture of each number of components starts the next one, split, and then the one before, merged.
-    fn exchange_numbers(&self, cells: &mut [Cell], shared: &Shared, is_first: bool) {
+    fn exchange_numbers(&self, cells: &mut [Cell], steps: Option<&SplitMerge>, is_first: bool) {
         let components = self.scheduler.components;
         let up = (1..cells.len()).map(|to| (to - 1, to));
         let down = (1..cells.len()).rev().map(|from| (from, from - 1));
         for (from, to) in up.chain(down) {
             let is_up = from < to;
             let origin = if is_up { Origin::Split } else { Origin::Merger };
-            let (Some(steps), Some(fit)) = (&shared.steps, cells[from].outcomes.best().cloned())
-            else {
+            let (Some(steps), Some(fit)) = (steps, cells[from].outcomes.best().cloned()) else {
                 continue;
             };
             let cell = &mut cells[to];
@@ -374,6 +375,15 @@ impl OnRows<'_> {
         if is_first {
             cells.iter().for_each(|_| self.done());
         }
+    }
+}
+
+/// The form of the path that starts a form: paths make hundreds of M-steps, which must not be searches each.
+fn path_form(form: CovarianceType) -> CovarianceType {
+    if form.has_closed_m_step() {
+        form
+    } else {
+        form.freest()
     }
 }
 

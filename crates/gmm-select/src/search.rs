@@ -67,7 +67,7 @@ pub enum SearchProgress<'a> {
 
 impl Search {
     /// A search over numbers of components (repetitions count once), with the four basic covariance forms
-    /// ([`CovarianceType::BASIC`]), 5 starts and BIC.
+    /// ([`CovarianceType::BASIC`]), 3 starts and BIC.
     pub fn over(components: impl IntoIterator<Item = usize>) -> Self {
         let mut components: Vec<usize> = components.into_iter().collect();
         components.sort_unstable();
@@ -75,7 +75,7 @@ impl Search {
         Self {
             components,
             covariances: CovarianceType::BASIC.to_vec(),
-            n_starts: 5,
+            n_starts: 3,
             criterion: Criterion::default(),
             em: Em::new(1),
         }

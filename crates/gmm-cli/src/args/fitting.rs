@@ -11,14 +11,15 @@ use super::values;
 /// How fits start, stop and save themselves.
 #[derive(Debug, Args)]
 pub(crate) struct FittingOptions {
-    /// Number of starts per fit; the best is kept
-    #[arg(long, value_name = "N", default_value = "5", value_parser = values::starts, help_heading = "Fitting")]
-    pub(crate) starts: usize,
+    /// Number of starts per fit, the best of which is kept: by default 5, for select 3 beside those that candidates get from their
+    /// neighbours, for test 2 beside the mixture with a component less
+    #[arg(long, value_name = "N", value_parser = values::starts, help_heading = "Fitting")]
+    pub(crate) starts: Option<usize>,
     /// Seed of the random numbers; the same seed gives the same result
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Fitting")]
     seed: u64,
-    /// How fits start: split, kmeans, kmeans++, random-from-data or random; by default several starts take turns between
-    /// all of these but the last, and a single one is a split
+    /// How fits start: split, hierarchical, kmeans, kmeans++, random-from-data or random; by default several starts take turns
+    /// between all of these but the last, and a single one is a split
     #[arg(long, value_name = "START", value_parser = values::initialization, help_heading = "Fitting")]
     init: Option<Initialization>,
     /// A class of noise of constant density beside the groups, so that outliers don't inflate one: alone with the volume of

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     let n_starts = if args.components == 1 && em.chosen_noise().is_none() {
         1
     } else {
-        args.fitting.starts
+        args.fitting.starts.unwrap_or(5)
     };
     let progress = Progress::new(None, console);
     let starts = interrupt.during(|| {

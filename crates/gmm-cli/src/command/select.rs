@@ -28,7 +28,7 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
     }
     let search = Search::over(args.components.0.iter().copied())
         .covariances(args.covariances.0.iter().copied())
-        .starts(args.fitting.starts)
+        .starts(args.fitting.starts.unwrap_or(3))
         .by(args.criterion)
         .em(args.fitting.em(1));
     let progress = Progress::new(Some(search.n_steps()), console);

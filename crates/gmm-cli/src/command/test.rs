@@ -15,11 +15,15 @@ use crate::output;
 use crate::text::{aligned, counted};
 use crate::watch::{Interrupt, Progress};
 
+/// Beside the mixture with a component less, which starts each fit.
+const N_STARTS: usize = 2;
+
 pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<Outcome, Failure> {
     let interrupt = Interrupt::listen();
     let data = data::read(&args.data, console)?;
     let em = args.fitting.em(1).covariance(args.covariance);
-    let test = ComponentTest::new(em, args.fitting.starts, args.replicates).level(args.level);
+    let n_starts = args.fitting.starts.unwrap_or(N_STARTS);
+    let test = ComponentTest::new(em, n_starts, args.replicates).level(args.level);
     let progress = Progress::new(None, console);
     let tested = interrupt.during(|| {
         let components = args.components.0.iter().copied();
@@ -108,7 +112,7 @@ impl Account {
                     } else {
                         format!("to {}", counted(n_below, "table"))
                     },
-                    4 * args.fitting.starts
+                    4 * args.fitting.starts.unwrap_or(N_STARTS)
                 ));
             }
             if step.n_failed > 0 {

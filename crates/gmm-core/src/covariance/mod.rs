@@ -213,6 +213,24 @@ impl CovarianceType {
             + self.n_covariance_parameters(n_components, n_features)
     }
 
+    /// Whether the M-step has a closed solution. It has none where shape or axes are shared and what they belong to differs: VEI, VEE, VEV,
+    /// EVE, VVE.
+    pub fn has_closed_m_step(self) -> bool {
+        !matches!(
+            self.letters(),
+            [Variation::Variable, Variation::Equal, _] | [_, Variation::Variable, Variation::Equal]
+        )
+    }
+
+    /// The form of the same structure whose matrices are free: VVV, VVI or VII.
+    pub fn freest(self) -> Self {
+        match self.structure() {
+            Structure::Dense => Self::Full,
+            Structure::Diagonal => Self::Diag,
+            Structure::Isotropic => Self::Spherical,
+        }
+    }
+
     /// Whether all components share one matrix (EII, EEI, EEE).
     pub fn is_shared(self) -> bool {
         self.letters().iter().all(|v| *v != Variation::Variable)

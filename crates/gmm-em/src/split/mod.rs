@@ -58,6 +58,10 @@ const N_ROWS: usize = 5000;
 /// Rows per component and free direction that are enough for many.
 const ROWS_PER_DIRECTION: usize = 10;
 
+/// Mergers that are tried for one component less: all pairs of four, since the bound on what a merger costs knows nothing of
+/// covariances that are shared.
+const N_MERGERS: usize = 6;
+
 #[derive(Clone, Copy)]
 struct Patience {
     n_iterations: usize,
@@ -189,17 +193,13 @@ impl<'a> Search<'a> {
     /// The same search with matrices of their own, where those of the form are searched for in each M-step: what splitting a component
     /// would gain is an estimate anyway, and the M-step that follows finds the form.
     fn of_free_matrices(&self) -> Self {
-        let is_searched = matches!(
-            self.form,
-            CovarianceType::Vee | CovarianceType::Eve | CovarianceType::Vve
-        );
         Self {
             sketch: self.sketch,
             identity: self.identity.clone(),
-            form: if is_searched {
-                CovarianceType::Full
-            } else {
+            form: if self.form.has_closed_m_step() {
                 self.form
+            } else {
+                self.form.freest()
             },
             pseudo_variances: self.pseudo_variances.clone(),
             noise: self.noise,
@@ -241,10 +241,10 @@ impl<'a> Search<'a> {
 
     /// The best of the cheapest mergers, after some iterations; `None` for one component.
     fn one_less(&self, state: &State) -> Option<State> {
-        merge::cheapest(&state.model, N_MERGES)
+        merge::cheapest(&state.model, N_MERGERS)
             .into_iter()
             .filter_map(|pair| merge::merged(&state.model, pair))
-            .filter_map(|model| self.settle(State::new(model, f64::NEG_INFINITY), TRIAL))
+            .filter_map(|model| self.settle(State::new(model, f64::NEG_INFINITY), SETTLE))
             .reduce(|a, b| if b.objective > a.objective { b } else { a })
     }
 
