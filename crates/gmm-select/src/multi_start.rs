@@ -33,7 +33,7 @@ pub(crate) fn initialization(em: &Em, start: usize) -> Initialization {
 /// Start i has its own seed, derived from the seed of the [`Em`] and i alone: it is the same whatever the number of starts, and more
 /// starts never give a worse result ([`Starts`] says which is the best).
 ///
-/// Of a table of more than 20 000 rows (more for many components and features), starts are compared on a random part of the rows, and those
+/// Of a table of more than 12 000 rows (more for many components and features), starts are compared on a random part of the rows, and those
 /// that were the best of all before them go on with all rows: which of many optima is the best hardly depends on the rows that are
 /// seen, and most of the time goes into finding that out. A single start sees all rows at once.
 ///

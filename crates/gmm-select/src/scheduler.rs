@@ -354,7 +354,12 @@ impl OnRows<'_> {
             let (Some(steps), Some(fit)) = (steps, cells[from].outcomes.best().cloned()) else {
                 continue;
             };
+            // The path has split its own mixture already.
+            let is_of_path = cells[from].outcomes.best_start() == Some(0);
             let cell = &mut cells[to];
+            if is_up && is_of_path && cell.em.covariance_type().has_closed_m_step() {
+                continue;
+            }
             if components[from].abs_diff(components[to]) != 1
                 || !cell.is_open_to(origin, &fit)
                 || self.is_stopped(cell)

@@ -31,7 +31,7 @@ use crate::{Criterion, Error, MultiStart, Scores, Starts};
 /// hierarchy of the rows, k-means, k-means++, random rows), and then the best mixture of each starts its neighbours: those of the next richer
 /// and poorer covariance forms, those of one component more and one less. So the likelihood rises with the number of components and with
 /// the freedom of the form but for rare exceptions, which it should, and hardly does with starts that know nothing of each other. Of
-/// more than 20 000 rows (more for many components and features) all this is done on a random part, and the best of each candidate go on
+/// more than 12 000 rows (more for many components and features) all this is done on a random part, and the best of each candidate go on
 /// with all rows. Where the [`Em`] says how to start ([`Em::initialization`]), each candidate is a [`MultiStart`] of its own instead.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]

@@ -150,6 +150,11 @@ impl Outcomes {
         self.records.last().map(|(_, fit)| fit)
     }
 
+    /// The number of the best start.
+    pub(crate) fn best_start(&self) -> Option<usize> {
+        self.records.last().map(|(at, _)| *at)
+    }
+
     /// Starts that were clearly better than all before them, by a hundredth of a nat at least, in order: whatever is added later, they
     /// stay.
     fn clear_records(&self) -> Vec<(usize, &Fit)> {
