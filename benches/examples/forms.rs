@@ -12,16 +12,30 @@ const ROUNDS: usize = 5;
 const ITERATIONS: usize = 10;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("ms per iteration (median of {ROUNDS} fits of {ITERATIONS} iterations), and relative to full\n");
-    println!("| rows, features, components |{}", CovarianceType::ALL.map(|f| format!(" {f} |")).concat());
+    println!(
+        "ms per iteration (median of {ROUNDS} fits of {ITERATIONS} iterations), and relative to full\n"
+    );
+    println!(
+        "| rows, features, components |{}",
+        CovarianceType::ALL.map(|f| format!(" {f} |")).concat()
+    );
     println!("|---|{}", "---:|".repeat(CovarianceType::ALL.len()));
-    for (n_samples, n_features, n_components) in
-        [(10_000, 4, 8), (10_000, 16, 8), (10_000, 32, 8), (100_000, 8, 16), (100_000, 16, 16)]
-    {
+    for (n_samples, n_features, n_components) in [
+        (10_000, 4, 8),
+        (10_000, 16, 8),
+        (10_000, 32, 8),
+        (100_000, 8, 16),
+        (100_000, 16, 16),
+    ] {
         let mut line = format!("| {n_samples}, {n_features}, {n_components} |");
         let mut full = f64::NAN;
         for form in CovarianceType::ALL {
-            let workload = Workload { n_samples, n_features, n_components, form };
+            let workload = Workload {
+                n_samples,
+                n_features,
+                n_components,
+                form,
+            };
             let x = workload.data();
             let start = workload.start(&x);
             // The floor is for fits that run into one; what is measured here is the form's own M-step.

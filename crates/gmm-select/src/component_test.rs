@@ -131,6 +131,8 @@ impl ComponentTest {
         let n_rows = x.total_weight()?.round().max(1.0) as usize;
         // Replicates of different numbers of components have different seeds.
         let seed = derived_seed(seed, n_components as u64);
+        // A mixture that can't be drawn from, one with noise, says so before a table is.
+        model.sample(0, &mut generator(seed, 0))?;
         let n_done = AtomicUsize::new(0);
         let replicate = |number: usize| {
             let answer = || watcher(progress(n_done.load(Ordering::Relaxed)));

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use gmm_core::{CovarianceType, Samples};
-use gmm_em::{Em, Start};
+use gmm_em::{Em, NoiseVolume, Start};
 use gmm_select::{ComponentTest, Error};
 use gmm_testkit::oracle::{self, mclust};
 use gmm_testkit::{data, same_for_any_number_of_threads};
@@ -159,4 +159,16 @@ fn what_cannot_be_tested_is_an_error() {
     let plain = tied(19).run(&x, [1]).unwrap();
     // Twice the rows, twice the statistic, to twice what two stopping rules leave.
     assert!((step.statistic - 2.0 * plain.steps()[0].statistic).abs() <= 8.0 * 1e-3);
+}
+
+/// Tables are drawn from a mixture, and nobody knows where its noise lies.
+#[test]
+fn noise_cannot_be_drawn_and_is_refused() {
+    let x = data::overlapping(5, 80, 2, 2).x;
+    let em = Em::new(1).noise(NoiseVolume::Box);
+    let refused = ComponentTest::new(em, 1, 19).run(&x, 1..=2);
+    let expected = gmm_core::Error::Noise {
+        operation: "sample",
+    };
+    assert_eq!(refused, Err(Error::from(expected)));
 }
