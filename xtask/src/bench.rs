@@ -1,10 +1,11 @@
-//! `cargo xtask bench`: measures, in one of three ways.
+//! `cargo xtask bench`: measures, in one of four ways.
 
 mod figures;
 mod instructions;
 mod machine;
 mod options;
 mod peers;
+mod quality;
 mod systems;
 mod table;
 mod worker;
@@ -23,9 +24,10 @@ Measures, on a quiet machine; compare only runs of one machine.
 
 Usage: cargo xtask bench [FILTER] [CRITERION OPTIONS]
        cargo xtask bench --peers [--work W1,W2,...] [--only NAMES] [--threads N] [--repeats R] [--save FILE]
+       cargo xtask bench --quality
        cargo xtask bench --instructions [--only NAMES] [--accept]
 
-Without one of the two words: the criterion benchmarks of the package gmm-benches, in the bench profile.
+Without one of these words: the criterion benchmarks of the package gmm-benches, in the bench profile.
 
   FILTER             only the benchmarks whose name contains it (a regular expression)
   CRITERION OPTIONS  go to criterion as they are, for example
@@ -46,6 +48,10 @@ Without one of the two words: the criterion benchmarks of the package gmm-benche
   What can't be installed is named and left out. The variables OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, which tie NumPy
   to slower routines than it would choose, are not passed on. mlpack is not compared: it fits from no start but its own.
 
+--quality: the default call and scikit-learn (three starts, each once, 5 and 20 times) fit the tables of a suite, and a table
+shows how far each is from the best optimum known, and in what time. It takes some minutes and is kept as
+target/quality/quality.md.
+
 --instructions: the instructions of one EM pass, counted by valgrind, against benches/instructions.csv. They hardly
 depend on what else the machine does, so that a slower kernel shows where a clock would not.
 
@@ -61,6 +67,7 @@ fn run(arguments: &[String]) -> Outcome {
         options::Bench::Criterion => criterion(arguments),
         options::Bench::Peers(options) => peers::run(&options),
         options::Bench::Instructions(options) => instructions::run(&options),
+        options::Bench::Quality => quality::run(),
     }
 }
 

@@ -18,9 +18,11 @@ const FITTING: u8 = 1;
 /// It was asked to: the next Ctrl-C ends at once.
 const ASKED: u8 = 2;
 
-/// What becomes of Ctrl-C.
+/// What becomes of Ctrl-C, and of a time that is set.
 pub(crate) struct Interrupt {
     state: Arc<AtomicU8>,
+    deadline: Option<Instant>,
+    is_late: AtomicBool,
 }
 
 impl Interrupt {
@@ -35,7 +37,18 @@ impl Interrupt {
                 std::process::exit(i32::from(INTERRUPTED));
             }
         });
-        Self { state }
+        Self {
+            state,
+            deadline: None,
+            is_late: AtomicBool::new(false),
+        }
+    }
+
+    /// The work has so much time from now on.
+    pub(crate) fn within(mut self, budget: Option<Duration>) -> Self {
+        // A time beyond what clocks count is none.
+        self.deadline = budget.and_then(|budget| Instant::now().checked_add(budget));
+        self
     }
 
     /// Does work that Ctrl-C asks to stop.
@@ -54,9 +67,17 @@ impl Interrupt {
         self.state.load(Ordering::SeqCst) == ASKED
     }
 
+    /// Whether the time was up before the work was done.
+    pub(crate) fn ran_out_of_time(&self) -> bool {
+        self.is_late.load(Ordering::Relaxed)
+    }
+
     /// What a watcher answers.
     pub(crate) fn answer(&self) -> ControlFlow<()> {
-        if self.was_asked() {
+        if self.deadline.is_some_and(|end| Instant::now() >= end) {
+            self.is_late.store(true, Ordering::Relaxed);
+        }
+        if self.was_asked() || self.ran_out_of_time() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -81,7 +102,7 @@ impl Progress {
         let bar =
             ProgressBar::with_draw_target(n_steps.map(|n| n as u64), ProgressDrawTarget::hidden());
         let template = match n_steps {
-            Some(_) => "{bar:30} {pos} of {len} candidates, {msg}",
+            Some(_) => "{bar:30} {percent} %, {msg}",
             None => "{spinner} {msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {

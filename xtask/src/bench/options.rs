@@ -6,13 +6,14 @@ use std::thread;
 use super::systems::{self, System};
 use crate::Outcome;
 
-/// Which of the three ways to measure.
+/// Which of the four ways to measure.
 #[derive(Debug)]
 pub(super) enum Bench {
     /// The words are criterion's.
     Criterion,
     Peers(Peers),
     Instructions(Instructions),
+    Quality,
 }
 
 /// The words of `--peers`.
@@ -38,6 +39,12 @@ pub(super) struct Instructions {
 /// Reads the words.
 pub(super) fn parse(arguments: &[String]) -> Outcome<Bench> {
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    if has("--quality") {
+        return match arguments {
+            [_] => Ok(Bench::Quality),
+            _ => Err("`--quality` takes no other words".to_owned()),
+        };
+    }
     match (has("--peers"), has("--instructions")) {
         (false, false) => Ok(Bench::Criterion),
         (true, false) => peers(arguments).map(Bench::Peers),

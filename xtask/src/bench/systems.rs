@@ -154,6 +154,16 @@ impl Installed {
         (installed, missing)
     }
 
+    /// Installs packages of Python below `folder`.
+    pub(super) fn with_packages(own: String, folder: &Path, packages: &[&str]) -> Outcome<Self> {
+        let installed = Self {
+            own,
+            environment: folder.join("venv"),
+        };
+        installed.provide_packages(packages)?;
+        Ok(installed)
+    }
+
     fn provide(&self, system: &System) -> Outcome {
         match system.kind {
             Kind::Own(_) => Ok(()),
@@ -197,7 +207,7 @@ impl Installed {
         fs::write(&list, have).map_err(|error| format!("cannot write {}: {error}", list.display()))
     }
 
-    fn python(&self) -> PathBuf {
+    pub(super) fn python(&self) -> PathBuf {
         if cfg!(windows) {
             self.environment.join("Scripts/python.exe")
         } else {

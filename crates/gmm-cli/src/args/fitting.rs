@@ -1,5 +1,7 @@
 //! Options of a fit.
 
+use std::time::Duration;
+
 use clap::Args;
 use gmm_core::Proportions;
 use gmm_em::{
@@ -15,6 +17,9 @@ pub(crate) struct FittingOptions {
     /// neighbours, for test 2 beside the mixture with a component less
     #[arg(long, value_name = "N", value_parser = values::starts, help_heading = "Fitting")]
     pub(crate) starts: Option<usize>,
+    /// The most time for fitting, such as 60s, 5m or 2h; when it is up, the best so far is shown, with what was left out
+    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Fitting")]
+    pub(crate) budget: Option<Duration>,
     /// Seed of the random numbers; the same seed gives the same result
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Fitting")]
     seed: u64,

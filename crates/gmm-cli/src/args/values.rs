@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use gmm_core::{CovarianceType, Proportions};
 use gmm_em::{ConjugatePrior, Initialization, NoiseVolume, Precision, Regularization, Rescue};
@@ -44,6 +45,21 @@ fn count_to(text: &str, most: usize) -> Result<usize, String> {
         .ok()
         .filter(|n| *n <= most)
         .ok_or_else(|| format!("expected a whole number from 1 to {most}"))
+}
+
+/// Seconds, or a number with the unit s, m or h.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1.0),
+        Some((at, 'm')) => (&text[..at], 60.0),
+        Some((at, 'h')) => (&text[..at], 3600.0),
+        _ => (text, 1.0),
+    };
+    (number.trim().parse::<f64>().ok())
+        .filter(|number| *number > 0.0)
+        .and_then(|number| Duration::try_from_secs_f64(number * unit).ok())
+        .ok_or_else(|| "expected a time above 0, such as 60s, 5m or 2h".to_owned())
 }
 
 pub(super) fn threads(text: &str) -> Result<usize, String> {
@@ -355,6 +371,16 @@ mod tests {
         assert!(separator("::").is_err());
         assert_eq!(decimal(","), Ok(Decimal::Comma));
         assert!(decimal(";").is_err());
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("60"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration(" 2 h"), Ok(Duration::from_secs(7200)));
+        for wrong in ["", "s", "0", "-1s", "NaN", "inf", "1e300h", "5d", "5 µ"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

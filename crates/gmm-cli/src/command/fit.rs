@@ -16,7 +16,7 @@ use crate::summary;
 use crate::watch::{Interrupt, Progress};
 
 pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure> {
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen().within(args.fitting.budget);
     let data = data::read(&args.data, console)?;
     let refuse = |reason: String| Failure::Refused(format!("{}: {reason}", data.source));
     let em = args.fitting.em(args.components).covariance(args.covariance);
@@ -72,6 +72,8 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     notes.extend(precision.iter().flat_map(PrecisionAccount::notes));
     if interrupt.was_asked() && precision.is_none() {
         notes.insert(0, "interrupted: this is the best so far".to_owned());
+    } else if interrupt.ran_out_of_time() && precision.is_none() {
+        notes.insert(0, "the time was up: this is the best so far".to_owned());
     }
     Account {
         command: "fit",

@@ -18,7 +18,7 @@ use crate::text::counted;
 use crate::watch::{Interrupt, Progress};
 
 pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failure> {
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen().within(args.fitting.budget);
     let data = data::read(&args.data, console)?;
     let refuse = |reason: String| Failure::Refused(format!("{}: {reason}", data.source));
     if !matches!(args.fitting.regularization, Regularization::Ridge(_))
@@ -53,7 +53,10 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
     let mut notes = notes::of_selection(&selection, &data);
     // Who came second says nothing where some were not allowed to finish.
     let runner_up = if interrupt.was_asked() {
-        notes.insert(0, interrupted(&selection));
+        notes.insert(0, cut_short("interrupted", &selection));
+        None
+    } else if interrupt.ran_out_of_time() {
+        notes.insert(0, cut_short("the time was up", &selection));
         None
     } else {
         RunnerUp::of(&selection)
@@ -89,14 +92,14 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
 }
 
 /// The note of a search that was stopped.
-fn interrupted(selection: &Selection) -> String {
+fn cut_short(reason: &str, selection: &Selection) -> String {
     let n_cut_short = selection
         .ranked()
         .filter_map(|candidate| candidate.fitted.as_ref().ok())
         .filter(|fitted| fitted.starts.best().report().stop == Stop::Interrupted)
         .count();
     format!(
-        "interrupted: this is the best so far ({n_cut_short} of {} candidates were cut short)",
+        "{reason}: this is the best so far ({n_cut_short} of {} candidates were cut short)",
         selection.candidates().len()
     )
 }

@@ -19,7 +19,7 @@ use crate::watch::{Interrupt, Progress};
 const N_STARTS: usize = 2;
 
 pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<Outcome, Failure> {
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen().within(args.fitting.budget);
     let data = data::read(&args.data, console)?;
     let em = args.fitting.em(1).covariance(args.covariance);
     let n_starts = args.fitting.starts.unwrap_or(N_STARTS);

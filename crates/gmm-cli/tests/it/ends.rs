@@ -104,6 +104,41 @@ mod unix {
         }
     }
 
+    /// A fit that never ends by itself ends when its time is up, and is a result: exit code 0.
+    #[test]
+    fn the_time_for_a_fit_is_kept() {
+        let folder = Folder::new();
+        let x = gmm_testkit::data::overlapping(1, 3000, 3, 12).x;
+        let csv: String = (0..x.nrows())
+            .map(|i| format!("{},{},{}\n", x[(i, 0)], x[(i, 1)], x[(i, 2)]))
+            .collect();
+        let data = folder.write("data.csv", csv);
+        let endless = [
+            "--tolerance",
+            "0",
+            "--max-iterations",
+            "1000000000",
+            "--budget",
+            "1s",
+        ];
+        let fit = [&["fit", &data, "-k", "20", "--starts", "1"][..], &endless].concat();
+        // Six thousand starts, of which the first are there in milliseconds.
+        let select = [
+            &["select", &data, "-k", "1-8", "--starts", "200"][..],
+            &endless,
+        ]
+        .concat();
+        for args in [fit, select] {
+            let begun = Instant::now();
+            let ran = gmm(&args);
+            // An iteration and what follows it take milliseconds; the rest is for busy machines.
+            assert!(begun.elapsed() < Duration::from_secs(60), "{args:?}");
+            assert_eq!(ran.code, Some(0), "{}", ran.err);
+            let note = "note: the time was up: this is the best so far";
+            assert!(ran.out.contains(note), "{}", ran.out);
+        }
+    }
+
     /// A fit that would go on for hours: strongly overlapping components, and no tolerance.
     #[test]
     fn ctrl_c_prints_the_best_so_far() {

@@ -1,0 +1,159 @@
+//! `cargo xtask bench --quality`: the default call against scikit-learn's starts, by the optimum that is found and the time it takes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::systems::Installed;
+use super::{example, target_folder};
+use crate::{Outcome, shell};
+
+/// An optimum is the best known if it is no worse than that by so many nats per row.
+const HIT: f64 = 1e-4;
+
+/// Seconds and log-likelihood per row.
+type Measured = (f64, f64);
+
+pub(super) fn run() -> Outcome {
+    let folder = target_folder("quality")?;
+    let words = folder.to_string_lossy();
+    let own = example("quality")?;
+    let installed =
+        Installed::with_packages(own.clone(), &target_folder("peers")?, &["scikit-learn"])?;
+    shell::run(&mut shell::program(&own, &["write", &words]))?;
+    println!("our default call ...");
+    let ours = shell::output(&mut shell::program(&own, &["fit", &words]))?;
+    println!("scikit-learn, nine ways (some minutes) ...");
+    let python = installed.python().to_string_lossy().into_owned();
+    let theirs = shell::output(&mut shell::program(
+        &python,
+        &["benches/peers/quality.py", &words],
+    ))?;
+    let text = report(&ours, &theirs)?;
+    print!("{text}");
+    let path = folder.join("quality.md");
+    std::fs::write(&path, text)
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    println!("written to {}", Path::new(&path).display());
+    Ok(())
+}
+
+/// The table and what it comes to.
+fn report(ours: &str, theirs: &str) -> Outcome<String> {
+    let mut own: Vec<(String, Measured, f64)> = Vec::new();
+    for line in ours.lines() {
+        let [name, seconds, score, index] = cells(line)?;
+        own.push((
+            name.to_owned(),
+            (number(seconds)?, number(score)?),
+            number(index)?,
+        ));
+    }
+    let mut others: BTreeMap<&str, BTreeMap<(&str, usize), Measured>> = BTreeMap::new();
+    for line in theirs.lines() {
+        let [name, start, n_starts, seconds, score] = cells(line)?;
+        let n_starts = n_starts
+            .parse()
+            .map_err(|_| format!("no number of starts: {line}"))?;
+        let measured = (number(seconds)?, number(score)?);
+        others
+            .entry(name)
+            .or_default()
+            .insert((start, n_starts), measured);
+    }
+    let mut text = String::from(
+        "| table | best known, nats per row | ours: short of it | seconds | ARI | k-means, 1 start (the default) | seconds | 20 starts | best of nine ways |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    let (mut n_hits, mut n_default, mut n_best) = (0, 0, 0);
+    let (mut seconds, mut their_seconds) = (0.0, 0.0);
+    for (name, (time, score), index) in &own {
+        let Some(of_table) = others.get(name.as_str()) else {
+            return Err(format!("scikit-learn has no line for {name}"));
+        };
+        let scores = || of_table.values().map(|m| m.1).filter(|s| s.is_finite());
+        let theirs = scores().fold(f64::NEG_INFINITY, f64::max);
+        let best = theirs.max(*score);
+        let of = |start: &str, n: usize| {
+            of_table
+                .get(&(start, n))
+                .copied()
+                .unwrap_or((f64::NAN, f64::NAN))
+        };
+        let (default, many) = (of("kmeans", 1), of("kmeans", 20));
+        let is_hit = |score: f64| score >= best - HIT;
+        n_hits += usize::from(is_hit(*score));
+        n_default += usize::from(is_hit(default.1));
+        n_best += usize::from(is_hit(theirs));
+        seconds += time;
+        their_seconds += default.0;
+        // Of two numbers that differ in the last digit neither is short.
+        let short = |score: f64| {
+            if score.is_nan() {
+                return "failed".to_owned();
+            }
+            format!("{:.5}", (best - score).max(0.0))
+        };
+        writeln!(
+            text,
+            "| {name} | {best:.5} | {} | {time:.3} | {} | {} | {:.3} | {} | {} |",
+            short(*score),
+            if index.is_nan() {
+                "-".to_owned()
+            } else {
+                format!("{index:.3}")
+            },
+            short(default.1),
+            default.0,
+            short(many.1),
+            short(theirs),
+        )
+        .map_err(|error| error.to_string())?;
+    }
+    let n = own.len();
+    writeln!(
+        text,
+        "\nBest known optimum, to {HIT:e} nats per row: ours {n_hits} of {n} tables in {seconds:.1} s in all; scikit-learn's default \
+         {n_default} in {their_seconds:.1} s, the best of its nine ways {n_best}."
+    )
+    .map_err(|error| error.to_string())?;
+    Ok(text)
+}
+
+fn cells<const N: usize>(line: &str) -> Outcome<[&str; N]> {
+    let cells: Vec<&str> = line.split(',').collect();
+    cells
+        .try_into()
+        .map_err(|_| format!("not {N} cells: {line}"))
+}
+
+fn number(cell: &str) -> Outcome<f64> {
+    cell.parse().map_err(|_| format!("no number: {cell}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_short_of_the_best_is_no_hit() {
+        let ours = "a,0.5,-1.0,0.99\nb,0.25,-2.0,NaN\n";
+        let theirs = "a,kmeans,1,1.0,-1.5\na,kmeans,20,9.0,-1.00005\nb,kmeans,1,2.0,-2.0\nb,k-means++,1,2.0,-1.9\n";
+        let text = report(ours, theirs).unwrap();
+        assert!(
+            text.contains(
+                "| a | -1.00000 | 0.00000 | 0.500 | 0.990 | 0.50000 | 1.000 | 0.00005 | 0.00005 |"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "| b | -1.90000 | 0.10000 | 0.250 | - | 0.10000 | 2.000 | failed | 0.00000 |"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("ours 1 of 2 tables in 0.8 s in all; scikit-learn's default 0 in 3.0 s, the best of its nine ways 2."), "{text}");
+        assert!(report("a,1,2,3\n", "").is_err());
+        assert!(report("a,1,2\n", "").is_err());
+    }
+}
