@@ -172,19 +172,10 @@ impl Outcomes {
     }
 
     /// The best where all starts have seen all rows.
-    pub(crate) fn finish(self) -> Result<Starts, Error> {
+    pub(crate) fn finish(mut self) -> Result<Starts, Error> {
         let n_agreeing = self.n_agreeing(AGREEMENT);
-        let mut records = self.records;
-        match (records.pop(), self.first_error) {
-            (Some((best, fit)), _) => Ok(Starts {
-                starts: self.starts,
-                best,
-                fit,
-                n_agreeing,
-            }),
-            (None, Some(error)) => Err(error.into()),
-            (None, None) => Err(Error::NoCandidates),
-        }
+        let best = self.records.pop();
+        self.with_best(best, n_agreeing)
     }
 
     /// The best where starts have seen a part of the rows: those that were the best of their time go on with all rows. So more starts
@@ -214,6 +205,10 @@ impl Outcomes {
                 Err(error) => self.first_error = self.first_error.take().or(Some(error)),
             }
         }
+        self.with_best(best, n_agreeing)
+    }
+
+    fn with_best(self, best: Option<(usize, Fit)>, n_agreeing: usize) -> Result<Starts, Error> {
         match (best, self.first_error) {
             (Some((best, fit)), _) => Ok(Starts {
                 starts: self.starts,

@@ -332,3 +332,32 @@ fn what_was_done_before_the_stop_is_kept() {
     assert_eq!(selection.notes(), [Note::Failed { n_candidates: 2 }]);
     assert_eq!(selection.best_candidate().n_components, 2);
 }
+
+/// A search of many rows ends with fits of all rows; candidates that are far behind may be left unfinished, and the notes say so.
+#[test]
+fn a_search_of_many_rows_sees_all_of_them() {
+    let x = data::separated(13, 15_000, 2, 3).x;
+    let search = Search::over(1..=5).covariances([CovarianceType::Full, CovarianceType::Vei]);
+    let selection = search.run(&x).unwrap();
+    assert_eq!(selection.best_candidate().n_components, 3);
+    let mut n_unfinished = 0;
+    for candidate in selection.candidates() {
+        let starts = &candidate.fitted.as_ref().unwrap().starts;
+        assert_eq!(starts.best().report().n_samples, 15_000);
+        n_unfinished += usize::from(starts.starts()[starts.best_start()].given_up);
+    }
+    let told = selection.notes().into_iter().find_map(|note| match note {
+        Note::Unfinished { n_candidates } => Some(n_candidates),
+        _ => None,
+    });
+    assert_eq!(told.unwrap_or(0), n_unfinished);
+    // What was chosen was fitted to the end: a fit of its own from there gains nothing.
+    let best = selection.best_fitted();
+    assert!(best.starts.best().report().converged());
+    let em = Em::new(3).covariance(selection.best().covariance_type());
+    let again = em
+        .fit_from(&x, gmm_em::Start::Mixture(selection.best()))
+        .unwrap();
+    let gain = again.report().log_likelihood - best.scores.log_likelihood;
+    assert!(gain.abs() < 1e-2, "{gain}");
+}

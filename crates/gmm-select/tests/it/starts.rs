@@ -197,3 +197,44 @@ fn a_watcher_may_stop_single_starts() {
     }
     assert_eq!(seen[2], 3);
 }
+
+/// Of many rows starts are compared on a part, and those that were the best of their time go on with all: still more starts never give a
+/// worse result, whatever the number of threads.
+#[test]
+fn many_rows_are_looked_at_in_part_first() {
+    let x = data::overlapping(6, 20_000, 2, 6).x;
+    let em = Em::new(6).initialization(Initialization::KMeansPlusPlus);
+    let mut previous = f64::NEG_INFINITY;
+    for n in 2..=5 {
+        let starts = MultiStart::new(em.clone(), n).run(&x).unwrap();
+        let report = starts.best().report();
+        assert_eq!(report.n_samples, 20_000);
+        assert!(report.log_likelihood >= previous, "{n}");
+        previous = report.log_likelihood;
+        let rows = |s: &gmm_select::StartOutcome| s.report.as_ref().unwrap().n_samples;
+        assert_eq!(rows(&starts.starts()[0]), 20_000);
+        assert!(
+            starts
+                .starts()
+                .iter()
+                .all(|s| [6000, 20_000].contains(&rows(s)))
+        );
+    }
+    let three = MultiStart::new(em.clone(), 3);
+    let (threaded, _) = same_for_any_number_of_threads(|| {
+        let starts = three.run(&x).unwrap();
+        let bits = starts.best().report().log_likelihood.to_bits().to_string();
+        (starts, bits)
+    });
+    assert_eq!(threaded, three.run(&x).unwrap());
+    // A cell that is no number is found wherever it is.
+    for row in [0, 7777, 19_999] {
+        let mut bad = x.clone();
+        bad[(row, 1)] = f64::NAN;
+        let error = three.run(&bad).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("row {row}, column 1 is NaN")),
+            "{error}"
+        );
+    }
+}
