@@ -63,7 +63,7 @@ impl SplitMerge {
     /// Mixtures of 1, 2, ... components, up to the largest number or to where no component can be split any more.
     ///
     /// # Errors
-    /// [`Error::Core`] where parameters leave the range of f64.
+    /// [`Error::Data`] where parameters leave the range of f64.
     pub fn path(&self) -> Result<Vec<GaussianMixture>, Error> {
         self.path_while(&mut |_| true)
     }
