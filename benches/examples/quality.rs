@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Overlapping groups, cigars, groups of unlike weights and of nested scales, and real tables.
 fn suite() -> Result<Vec<Table>, Box<dyn Error>> {
     let mut tables = Vec::new();
-    for seed in 0..4 {
+    for seed in 0..2 {
         let drawn = data::overlapping(seed, 20_000, 8, 16);
         tables.push(Table::drawn(format!("overlapping-{seed}"), drawn, 16));
     }
