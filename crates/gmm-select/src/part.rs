@@ -8,8 +8,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// Rows that are enough to compare starts of few components.
 const N_ROWS: usize = 6_000;
-/// Rows per component and direction that are enough for many.
-const ROWS_PER_DIRECTION: usize = 40;
+/// Rows per component and direction that are enough for many. (With 40, 16 overlapping groups of 8 features ended 0.059 nats per row short of
+/// the best known optimum, with 65 nothing short of it: starts that fit a small part best need not fit all rows so.)
+const ROWS_PER_DIRECTION: usize = 65;
 /// Iterations that are enough to compare starts: what still gains then is a component too many, between which optima hardly differ.
 const MOST_ITERATIONS: usize = 150;
 /// What starts on a part may leave to gain, in nats: differences between optima are larger.
