@@ -8,7 +8,7 @@
 //! 5. Of many rows all this is done on a part; the best of each cell go on with all rows (`finals.rs`).
 //!
 //! A start from a neighbour that can't reach what its cell has is given up on the way; one from the data never is, since EM may stand for
-//! twenty iterations 800 nats below where it ends (nine circles for 178 wines). All decisions in a cell are made in a fixed order, so that the result
+//! twenty iterations 700 nats below where it ends (nine circles for 178 wines). All decisions in a cell are made in a fixed order, so that the result
 //! doesn't depend on the number of threads.
 
 use std::ops::ControlFlow;
