@@ -23,6 +23,8 @@ pub(crate) struct Data {
     pub(crate) names: Vec<String>,
     pub(crate) values: Mat<f64>,
     pub(crate) ids: Option<RowNames>,
+    /// For each row a number that it shares with the rows of its group.
+    pub(crate) groups: Option<Vec<usize>>,
     pub(crate) weights: Option<Vec<f64>>,
     /// Names of the columns of text that were left out.
     pub(crate) left_out: Vec<String>,
@@ -49,6 +51,7 @@ impl Data {
                 column: ids.name,
                 values: ids.values,
             }),
+            groups: table.groups.map(|groups| numbered(&groups.values)),
             weights: table.weights,
             left_out: table.decisions.text_columns,
             n_skipped: table.decisions.skipped.len(),
@@ -123,13 +126,35 @@ impl Data {
     }
 }
 
+/// Numbers for names, the same for the same name.
+fn numbered(names: &[String]) -> Vec<usize> {
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let number = |name: &String| sorted.partition_point(|other| *other < name);
+    names.iter().map(number).collect()
+}
+
 /// Reads the data of a fit.
 pub(crate) fn read(options: &DataOptions, console: &Console) -> Result<Data, Failure> {
+    read_grouped(options, None, console)
+}
+
+/// [`read`] with a column that says which rows belong together.
+pub(crate) fn read_grouped(
+    options: &DataOptions,
+    groups: Option<&Column>,
+    console: &Console,
+) -> Result<Data, Failure> {
     let source = source_name(options);
+    let mut csv = options.csv_options();
+    if let Some(column) = groups {
+        csv = csv.groups(column.clone());
+    }
     let table = if is_stdin(options) {
-        read_csv(io::stdin().lock(), &options.csv_options())
+        read_csv(io::stdin().lock(), &csv)
     } else {
-        read_table(&options.path, &options.csv_options())
+        read_table(&options.path, &csv)
     };
     let table = table.map_err(|error| explain::table(&source, &error))?;
     note_decisions(&source, &table, console);
@@ -237,6 +262,7 @@ fn empty(source: String, n_features: usize, options: &DataOptions) -> Data {
             },
             values: Vec::new(),
         }),
+        groups: None,
         weights: None,
         left_out: Vec::new(),
         n_skipped: 0,

@@ -110,6 +110,17 @@ pub(crate) fn fit(error: &gmm_em::Error, data: &Data) -> String {
 pub(crate) fn selection(error: &gmm_select::Error, data: &Data) -> String {
     match error {
         gmm_select::Error::Fit(error) => fit(error, data),
+        gmm_select::Error::Folds { found, n_units } => {
+            let units = match (&data.groups, *n_units) {
+                (Some(_), 1) => "group of rows",
+                (Some(_), _) => "groups of rows",
+                (None, 1) => "row",
+                (None, _) => "rows",
+            };
+            format!(
+                "{found} folds of {n_units} {units}; ask for at least 2 and at most one for each (--folds)"
+            )
+        }
         other => other.to_string(),
     }
 }

@@ -5,7 +5,7 @@
 use gmm_core::GaussianMixture;
 use gmm_em::{Event, Stop};
 use gmm_io::ModelFile;
-use gmm_select::{Criterion, Scores, Selection, Starts};
+use gmm_select::{Criterion, CrossValidation, Scores, Selection, Starts};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -233,10 +233,30 @@ struct CandidateAccount {
     value: Option<f64>,
     log_likelihood: Option<f64>,
     free_parameters: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_out: Option<HeldOutAccount>,
     stop: Option<&'static str>,
     at_floor: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+/// Of a row that was held out.
+#[derive(Serialize)]
+struct HeldOutAccount {
+    mean_log_density: f64,
+    standard_error: f64,
+    folds: usize,
+}
+
+impl From<&CrossValidation> for HeldOutAccount {
+    fn from(found: &CrossValidation) -> Self {
+        Self {
+            mean_log_density: found.mean,
+            standard_error: found.standard_error,
+            folds: found.folds.len(),
+        }
+    }
 }
 
 impl SelectionAccount {
@@ -253,6 +273,9 @@ impl SelectionAccount {
                 value: selection.value(candidate),
                 log_likelihood: fitted.map(|f| f.scores.log_likelihood),
                 free_parameters: fitted.map(|f| f.scores.n_free_parameters),
+                held_out: fitted
+                    .and_then(|f| f.cross_validation.as_ref())
+                    .map(HeldOutAccount::from),
                 stop: fitted.map(|f| stop_name(f.starts.best().report().stop)),
                 at_floor: fitted.is_some_and(gmm_select::Fitted::is_singular),
                 error: candidate
@@ -320,6 +343,8 @@ pub(crate) struct Predicted<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ids: Option<&'a [String]>,
     pub(crate) groups: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uncertainty: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) probabilities: Option<Vec<Vec<f64>>>,
 }

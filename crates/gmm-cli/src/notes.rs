@@ -113,6 +113,14 @@ pub(crate) fn of_selection(selection: &Selection, data: &Data) -> Vec<String> {
                 "{n_components} is the least that was tried: try fewer (-k 1-{n_components})"
             )),
             Note::Close { .. } => {}
+            Note::WithinError {
+                n_components,
+                covariance,
+            } => notes.push(format!(
+                "{}, {covariance}, predicts held-out rows as well within one standard error, and is simpler: \
+                 keep it with `gmm fit -k {n_components} --covariance {covariance}`",
+                counted(n_components, "group")
+            )),
             Note::Singular { n_candidates } => notes.push(format!(
                 "{} left out (marked *): a group shrank onto a few rows and stands at the variance floor",
                 match n_candidates {

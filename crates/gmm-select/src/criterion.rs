@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::{CompensatedSum, GaussianMixture, Samples, Scratch};
-use rayon::prelude::*;
+use crate::Scores;
 
 /// How fitted mixtures are compared; lower is better (mclust prints BIC and ICL with the opposite sign).
 ///
@@ -22,6 +20,12 @@ use rayon::prelude::*;
 /// | [`Sabic`](Self::Sabic) | -2 logL + p ln((n + 2) / 24) (Sclove 1987) | as BIC with few rows, where BIC keeps too few components |
 /// | [`IclEntropy`](Self::IclEntropy) | BIC - 2 Σᵢₖ wᵢ rᵢₖ ln rᵢₖ (Biernacki, Celeux and Govaert 2000, soft) | how many well separated groups |
 /// | [`IclClassification`](Self::IclClassification) | BIC - 2 Σᵢ wᵢ ln maxₖ rᵢₖ (the same, hard; mclust's ICL) | the same |
+/// | [`Nec`](Self::Nec) | Σᵢₖ -wᵢ rᵢₖ ln rᵢₖ / (logL - logL of one component) (Celeux and Soromenho 1996) | how many groups a form tells apart; 1 for one component |
+/// | [`CrossValidation`](Self::CrossValidation) | -2 n m, with m the mean log-density of held-out rows (Stone 1974; Smyth 2000) | which model predicts best, without a theory |
+///
+/// The last two need more than the mixture and the data: one component as well, and fits that didn't see all rows. A
+/// [`Search`](crate::Search) sees to that; elsewhere their value is NaN until [`Scores::with_one_component`] and
+/// [`Scores::with_held_out`] have said it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Criterion {
@@ -40,11 +44,15 @@ pub enum Criterion {
     IclEntropy,
     /// Integrated completed likelihood with the hard classification.
     IclClassification,
+    /// Normalized entropy criterion.
+    Nec,
+    /// Log-likelihood of rows that were held out.
+    CrossValidation,
 }
 
 impl Criterion {
     /// All criteria.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Bic,
         Self::Aic,
         Self::Aicc,
@@ -52,9 +60,11 @@ impl Criterion {
         Self::Sabic,
         Self::IclEntropy,
         Self::IclClassification,
+        Self::Nec,
+        Self::CrossValidation,
     ];
 
-    /// The name: "bic", "aic", "aicc", "caic", "sabic", "icl-entropy", "icl-classification".
+    /// The name: "bic", "aic", "aicc", "caic", "sabic", "icl-entropy", "icl-classification", "nec", "cv".
     pub fn name(self) -> &'static str {
         match self {
             Self::Bic => "bic",
@@ -64,12 +74,30 @@ impl Criterion {
             Self::Sabic => "sabic",
             Self::IclEntropy => "icl-entropy",
             Self::IclClassification => "icl-classification",
+            Self::Nec => "nec",
+            Self::CrossValidation => "cv",
         }
     }
 
     /// Whether the number of rows is part of the formula.
     pub fn uses_n(self) -> bool {
-        self != Self::Aic
+        !matches!(self, Self::Aic | Self::Nec | Self::CrossValidation)
+    }
+
+    /// Whether it is a penalized deviance, on the scale of -2 logL: then a difference of 2 is small whatever the data.
+    pub fn is_penalized_deviance(self) -> bool {
+        !matches!(self, Self::Nec | Self::CrossValidation)
+    }
+
+    /// A value or a difference of values as a table shows it: two decimals, since less than 0.01 nats mean nothing; NEC, which has no unit and is
+    /// near 0 for clear groups, with two digits at least.
+    pub fn text(self, value: f64) -> String {
+        match self {
+            Self::Nec if value > 0.0 && value < 1e-3 => format!("{value:.1e}"),
+            Self::Nec => format!("{value:.4}"),
+            _ if value.abs() < 1e12 => format!("{value:.2}"),
+            _ => format!("{value:.6e}"),
+        }
     }
 
     /// The value for a fitted mixture.
@@ -86,6 +114,8 @@ impl Criterion {
             Self::Sabic => deviance + p * ((n + 2.0) / 24.0).ln(),
             Self::IclEntropy => bic + 2.0 * scores.entropy,
             Self::IclClassification => bic + 2.0 * scores.classification_loss,
+            Self::Nec => scores.normalized_entropy.unwrap_or(f64::NAN),
+            Self::CrossValidation => scores.held_out.map_or(f64::NAN, |mean| -2.0 * n * mean),
         }
     }
 }
@@ -100,6 +130,8 @@ impl fmt::Display for Criterion {
             Self::Sabic => "SABIC",
             Self::IclEntropy => "ICL (entropy)",
             Self::IclClassification => "ICL (classification)",
+            Self::Nec => "NEC",
+            Self::CrossValidation => "CV",
         })
     }
 }
@@ -113,102 +145,5 @@ impl FromStr for Criterion {
             .into_iter()
             .find(|c| name.eq_ignore_ascii_case(c.name()))
             .ok_or(crate::Error::UnknownCriterion)
-    }
-}
-
-/// All that the criteria need to know of a mixture on data.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Scores {
-    /// Σᵢ wᵢ log p(xᵢ) in nats.
-    pub log_likelihood: f64,
-    /// Free parameters of the mixture.
-    pub n_free_parameters: usize,
-    /// Σᵢ wᵢ.
-    pub total_weight: f64,
-    /// -Σᵢₖ wᵢ rᵢₖ ln rᵢₖ ≥ 0: how soft the clustering is.
-    pub entropy: f64,
-    /// -Σᵢ wᵢ ln maxₖ rᵢₖ ≥ 0.
-    pub classification_loss: f64,
-}
-
-impl Scores {
-    /// Scores a mixture on data.
-    ///
-    /// # Errors
-    /// Those of [`GaussianMixture::log_likelihood`]. Nothing is kept per row.
-    pub fn new<'a>(
-        model: &GaussianMixture,
-        x: impl Into<Samples<'a>>,
-    ) -> Result<Self, gmm_core::Error> {
-        let x = x.into();
-        x.check_shape(model.n_features())?;
-        if x.n_samples() == 0 {
-            return Err(gmm_core::Error::NoSamples);
-        }
-        let total_weight = x.total_weight()?;
-        // In parallel, added up in the order of the rows.
-        let parts: Vec<Sums> = (0..Block::count(x.n_samples()).div_ceil(LEAF_BLOCKS))
-            .into_par_iter()
-            .map(|leaf| Sums::of_leaf(model, &x, leaf))
-            .collect::<Result<_, _>>()?;
-        let mut sums = Sums::default();
-        parts.iter().for_each(|part| sums.merge(part));
-        Ok(Self {
-            log_likelihood: sums.log_likelihood.value(),
-            n_free_parameters: model.n_free_parameters(),
-            total_weight,
-            entropy: sums.entropy.value(),
-            classification_loss: sums.loss.value(),
-        })
-    }
-}
-
-/// Blocks that one task scores.
-const LEAF_BLOCKS: usize = 16;
-
-#[derive(Default)]
-struct Sums {
-    log_likelihood: CompensatedSum,
-    entropy: CompensatedSum,
-    loss: CompensatedSum,
-}
-
-impl Sums {
-    fn of_leaf(
-        model: &GaussianMixture,
-        x: &Samples<'_>,
-        leaf: usize,
-    ) -> Result<Self, gmm_core::Error> {
-        let first = leaf * LEAF_BLOCKS;
-        let end = Block::count(x.n_samples()).min(first + LEAF_BLOCKS);
-        let frame = Frame::identity(model.n_features());
-        let (mut block, mut scratch) = (Block::new(model.n_features()), Scratch::new(model));
-        let mut sums = Self::default();
-        for index in first..end {
-            block.fill(x, index, &frame)?;
-            model.responsibilities_of_block(&block, &mut scratch);
-            sums.add_block(&block, &scratch);
-        }
-        Ok(sums)
-    }
-
-    /// Rows of weight 0 count as left out, also where their density is 0.
-    fn add_block(&mut self, block: &Block, scratch: &Scratch) {
-        for i in (0..block.len()).filter(|&i| block.weights()[i] > 0.0) {
-            let w = block.weights()[i];
-            let shares = || scratch.joint[i..].iter().step_by(BLOCK_ROWS);
-            let entropy: f64 = shares().filter(|r| **r > 0.0).map(|r| r * r.ln()).sum();
-            let largest = shares().copied().fold(0.0, f64::max);
-            self.log_likelihood.add(w * scratch.log_density[i]);
-            self.entropy.add(-w * entropy);
-            self.loss.add(-w * largest.ln());
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.log_likelihood.merge(&other.log_likelihood);
-        self.entropy.merge(&other.entropy);
-        self.loss.merge(&other.loss);
     }
 }

@@ -5,93 +5,10 @@ use std::ops::ControlFlow;
 use gmm_core::block::Block;
 use gmm_core::{CompensatedSum, GaussianMixture, Samples, Scratch};
 use gmm_em::{Em, derived_seed};
-use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
 
-use crate::resampling::shuffled;
 use crate::rows::{Gather, gather};
-use crate::{Error, MultiStart};
-
-/// A partition of rows into folds, each of which is held out once.
-///
-/// ```
-/// use gmm_select::Folds;
-///
-/// let folds = Folds::of_groups(&[7, 7, 3, 3, 3, 9], 3, 0)?; // rows of one patient stay together
-/// assert_eq!(folds.of_rows()[0], folds.of_rows()[1]);
-/// assert_eq!(folds.n_folds(), 3);
-/// # Ok::<(), gmm_select::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folds {
-    of_rows: Vec<usize>,
-    n_folds: usize,
-}
-
-impl Folds {
-    /// Rows in random order, dealt in turn: sizes differ by at most one.
-    ///
-    /// # Errors
-    /// [`Error::Folds`] for fewer than two folds or more folds than rows.
-    pub fn of_rows_at_random(n_rows: usize, n_folds: usize, seed: u64) -> Result<Self, Error> {
-        check_folds(n_folds, n_rows)?;
-        let order = shuffled(n_rows, &mut Xoshiro256PlusPlus::seed_from_u64(seed));
-        let mut of_rows = vec![0; n_rows];
-        for (place, row) in order.into_iter().enumerate() {
-            of_rows[row] = place % n_folds;
-        }
-        Ok(Self { of_rows, n_folds })
-    }
-
-    /// Rows that have a label in common stay together: for rows that aren't independent, such as those of one patient or day. Groups are
-    /// taken in random order, the larger ones first, each to the fold that has fewest rows.
-    ///
-    /// # Errors
-    /// [`Error::Folds`] for fewer than two folds or more folds than groups.
-    pub fn of_groups(labels: &[usize], n_folds: usize, seed: u64) -> Result<Self, Error> {
-        let mut names = labels.to_vec();
-        names.sort_unstable();
-        names.dedup();
-        check_folds(n_folds, names.len())?;
-        let group = |label: &usize| names.partition_point(|name| name < label);
-        let mut sizes = vec![0_usize; names.len()];
-        labels.iter().for_each(|label| sizes[group(label)] += 1);
-        let mut order = shuffled(names.len(), &mut Xoshiro256PlusPlus::seed_from_u64(seed));
-        order.sort_by(|a, b| sizes[*b].cmp(&sizes[*a]));
-        let mut n_rows = vec![0; n_folds];
-        let mut fold_of_group = vec![0; names.len()];
-        for g in order {
-            let lightest =
-                (0..n_folds).fold(0, |best, f| if n_rows[f] < n_rows[best] { f } else { best });
-            n_rows[lightest] += sizes[g];
-            fold_of_group[g] = lightest;
-        }
-        let of_rows = labels.iter().map(|l| fold_of_group[group(l)]).collect();
-        Ok(Self { of_rows, n_folds })
-    }
-
-    /// The fold of each row.
-    pub fn of_rows(&self) -> &[usize] {
-        &self.of_rows
-    }
-
-    /// Number of folds.
-    pub fn n_folds(&self) -> usize {
-        self.n_folds
-    }
-}
-
-fn check_folds(n_folds: usize, n_units: usize) -> Result<(), Error> {
-    if (2..=n_units).contains(&n_folds) {
-        Ok(())
-    } else {
-        Err(Error::Folds {
-            found: n_folds,
-            n_units,
-        })
-    }
-}
+use crate::{Error, Folds, MultiStart, Starts};
 
 /// The log-likelihood of held-out rows.
 ///
@@ -123,7 +40,7 @@ pub struct FoldOutcome {
 }
 
 impl CrossValidation {
-    fn new(folds: Vec<FoldOutcome>) -> Self {
+    pub(crate) fn new(folds: Vec<FoldOutcome>) -> Self {
         let done = || {
             let means = folds.iter().map(|f| (f.weight, &f.mean_log_likelihood));
             means.filter_map(|(weight, mean)| mean.as_ref().ok().map(|m| (weight, *m)))
@@ -195,49 +112,65 @@ pub fn cross_validate_watched<'a>(
         return Err(Error::NoCandidates);
     }
     x.total_weight()?;
-    if folds.of_rows.len() != x.n_samples() {
-        return Err(Error::FoldRows {
-            found: folds.of_rows.len(),
-            expected: x.n_samples(),
-        });
-    }
+    folds.check(x.n_samples())?;
     let hold_out = |fold: usize| {
-        // Rows that are left out have weight 0: nothing is copied.
-        let weights = |is_taken: &dyn Fn(usize) -> bool| -> Vec<f64> {
-            let rows = folds.of_rows.iter().enumerate();
-            rows.map(|(row, f)| if is_taken(*f) { x.weight(row) } else { 0.0 })
-                .collect()
-        };
-        let held_out = weights(&|f| f == fold);
-        let weight: f64 = held_out.iter().sum();
-        if weight <= 0.0 {
-            return None;
-        }
-        let others = weights(&|f| f != fold);
+        let held_out = HeldOut::new(&x, folds, fold)?;
         let em = em.clone().seed(derived_seed(em.base_seed(), fold as u64));
-        let starts =
-            MultiStart::new(em, n_starts).run_watched(x.with_weights(&others), &|_, _| watcher());
-        let is_singular = starts
-            .as_ref()
-            .is_ok_and(|s| s.best().report().n_singular > 0);
-        let mean = starts.and_then(|starts| {
-            let rows = x.with_weights(&held_out);
-            Ok(log_likelihood(starts.best().model(), &rows)? / weight)
-        });
-        Some(FoldOutcome {
-            weight,
-            mean_log_likelihood: mean,
-            is_singular,
-        })
+        let others = x.with_weights(&held_out.others);
+        let starts = MultiStart::new(em, n_starts).run_watched(others, &|_, _| watcher());
+        Some(held_out.outcome(&x, starts))
     };
     let outcomes: Vec<Option<FoldOutcome>> =
-        (0..folds.n_folds).into_par_iter().map(hold_out).collect();
+        (0..folds.n_folds()).into_par_iter().map(hold_out).collect();
     if watcher().is_break() {
         return Err(gmm_em::Error::Interrupted.into());
     }
     Ok(CrossValidation::new(
         outcomes.into_iter().flatten().collect(),
     ))
+}
+
+/// One fold and the others, by their weights: rows that are left out have weight 0, so that nothing is copied.
+pub(crate) struct HeldOut {
+    /// The weights of the rows that are seen.
+    pub(crate) others: Vec<f64>,
+    held_out: Vec<f64>,
+    /// The sum of the weights that are held out.
+    weight: f64,
+}
+
+impl HeldOut {
+    /// `None` where the fold has no weight.
+    pub(crate) fn new(x: &Samples<'_>, folds: &Folds, fold: usize) -> Option<Self> {
+        let weights = |is_taken: &dyn Fn(usize) -> bool| -> Vec<f64> {
+            let rows = folds.of_rows().iter().enumerate();
+            rows.map(|(row, f)| if is_taken(*f) { x.weight(row) } else { 0.0 })
+                .collect()
+        };
+        let held_out = weights(&|f| f == fold);
+        let weight: f64 = held_out.iter().sum();
+        (weight > 0.0).then(|| Self {
+            others: weights(&|f| f != fold),
+            held_out,
+            weight,
+        })
+    }
+
+    /// What the best fit of the others says of the fold.
+    pub(crate) fn outcome(&self, x: &Samples<'_>, starts: Result<Starts, Error>) -> FoldOutcome {
+        let is_singular = starts
+            .as_ref()
+            .is_ok_and(|s| s.best().report().n_singular > 0);
+        let mean = starts.and_then(|starts| {
+            let rows = x.with_weights(&self.held_out);
+            Ok(log_likelihood(starts.best().model(), &rows)? / self.weight)
+        });
+        FoldOutcome {
+            weight: self.weight,
+            mean_log_likelihood: mean,
+            is_singular,
+        }
+    }
 }
 
 /// Σᵢ wᵢ log p(xᵢ).

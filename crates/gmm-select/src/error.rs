@@ -58,7 +58,7 @@ pub enum Error {
     },
     /// A name that is no criterion.
     #[error(
-        "unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy and icl-classification"
+        "unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy, icl-classification, nec and cv"
     )]
     UnknownCriterion,
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::multi_start::go_on;
 use crate::scheduler::{Cell, Scheduler};
 use crate::starts::objective;
-use crate::{Error, Scores, Starts};
+use crate::{Criterion, Error, Scores, Starts};
 
 /// Iterations of all cells.
 const FIRST: usize = 12;
@@ -64,10 +64,15 @@ impl Finals<'_> {
             .covariance(form)
     }
 
-    /// The criterion, where the fit is regular.
+    /// The criterion, where the fit is regular. AIC stands for cross-validation, which it predicts (Stone 1977); NEC isn't known yet, so
+    /// that nothing is left unfinished for it.
     fn value(&self, fit: &Fit) -> Option<f64> {
         let scores = Scores::new(fit.model(), *self.x).ok()?;
-        (fit.report().n_singular == 0).then(|| self.scheduler.criterion.value(&scores))
+        let criterion = match self.scheduler.criterion {
+            Criterion::CrossValidation => Criterion::Aic,
+            other => other,
+        };
+        (fit.report().n_singular == 0).then(|| criterion.value(&scores))
     }
 
     fn to_the_end(&self, cell: &Em, starts: Starts, value: Option<f64>, best: f64) -> Starts {

@@ -42,14 +42,17 @@ mod cross_validation;
 mod diagnostics;
 mod error;
 mod finals;
+mod folds;
+mod held_out;
 mod multi_start;
-mod normalized_entropy;
+mod note;
 mod overlap;
 mod pair;
 mod part;
 mod resampling;
 mod rows;
 mod scheduler;
+mod scores;
 mod search;
 mod selection;
 mod starts;
@@ -57,16 +60,18 @@ mod starts;
 pub use bootstrap::{Bootstrap, Estimate, Precision, ReplicateProgress, ReplicateWatcher};
 pub use combine::{Combination, Merge};
 pub use component_test::{ComponentTest, Step, Tested};
-pub use criterion::{Criterion, Scores};
+pub use criterion::Criterion;
 pub use cross_validation::{
-    CrossValidation, FoldOutcome, Folds, cross_validate, cross_validate_watched,
-    one_standard_error_rule,
+    CrossValidation, FoldOutcome, cross_validate, cross_validate_watched, one_standard_error_rule,
 };
 pub use diagnostics::{ComponentShape, Diagnostics, Finding};
 pub use error::Error;
+pub use folds::Folds;
 pub use multi_start::MultiStart;
+pub use note::Note;
 pub use overlap::Overlap;
 pub use pair::Pair;
+pub use scores::Scores;
 pub use search::{Search, SearchProgress};
-pub use selection::{Candidate, Fitted, Note, Selection, Table};
+pub use selection::{Candidate, Fitted, Selection, Table};
 pub use starts::{Origin, StartOutcome, Starts};

@@ -76,6 +76,8 @@ pub(crate) struct Scheduler<'a> {
     pub(crate) forms: &'a [CovarianceType],
     pub(crate) n_starts: usize,
     pub(crate) criterion: Criterion,
+    /// Of all that the watcher sees.
+    pub(crate) n_steps: usize,
     pub(crate) watcher: &'a Watcher<'a>,
 }
 
@@ -97,12 +99,10 @@ impl Scheduler<'_> {
             Some(part) => (Part::em(self.em), part.samples()),
             None => (self.em.clone(), *x),
         };
-        let n_steps = N_STEPS * self.forms.len() * self.components.len();
         let search = OnRows {
             scheduler: self,
             em,
             x: rows,
-            n_steps,
         };
         let cells = search.run(most);
         if part.is_some() {
@@ -136,7 +136,6 @@ struct OnRows<'a> {
     scheduler: &'a Scheduler<'a>,
     em: Em,
     x: Samples<'a>,
-    n_steps: usize,
 }
 
 impl OnRows<'_> {
@@ -193,7 +192,7 @@ impl OnRows<'_> {
     fn done(&self) {
         // What a watcher answers here has no fit left to stop.
         let _ = (self.scheduler.watcher)(SearchProgress::Done {
-            n_steps: self.n_steps,
+            n_steps: self.scheduler.n_steps,
         });
     }
 

@@ -6,9 +6,13 @@ use gmm_core::{CovarianceType, Samples};
 use gmm_em::{Em, Progress};
 use rayon::prelude::*;
 
-use crate::scheduler::{N_STEPS, Scheduler};
+use crate::held_out::cross_validated;
+use crate::scheduler::{N_STEPS, Scheduler, Watcher};
 use crate::selection::{Candidate, Fitted, Selection};
-use crate::{Criterion, Error, MultiStart, Scores, Starts};
+use crate::{Criterion, CrossValidation, Error, Folds, MultiStart, Scores, Starts};
+
+/// Folds of a cross-validation for which none were given.
+const N_FOLDS: usize = 5;
 
 /// A search for the mixture that a criterion likes best.
 ///
@@ -40,6 +44,7 @@ pub struct Search {
     covariances: Vec<CovarianceType>,
     n_starts: usize,
     criterion: Criterion,
+    folds: Option<Folds>,
     em: Em,
 }
 
@@ -57,6 +62,14 @@ pub enum SearchProgress<'a> {
         start: usize,
         /// The iteration.
         progress: &'a Progress,
+    },
+    /// A fold of a cross-validation is about to begin, or the last one has ended. An answer to stop leaves out the fold that ended just
+    /// now, since it may have been cut short.
+    Fold {
+        /// Folds that have ended.
+        n_done: usize,
+        /// Folds in all.
+        n_folds: usize,
     },
     /// A piece of work is done.
     Done {
@@ -77,6 +90,7 @@ impl Search {
             covariances: CovarianceType::BASIC.to_vec(),
             n_starts: 3,
             criterion: Criterion::default(),
+            folds: None,
             em: Em::new(1),
         }
     }
@@ -101,8 +115,19 @@ impl Search {
     }
 
     /// The criterion that decides.
+    ///
+    /// [`Criterion::CrossValidation`] searches once more for each fold ([`Search::folds`]; without, five of random rows) and takes about so
+    /// many times as long.
     pub fn by(self, criterion: Criterion) -> Self {
         Self { criterion, ..self }
+    }
+
+    /// The folds of a cross-validation, which is done for any criterion then ([`Fitted::cross_validation`]).
+    pub fn folds(self, folds: Folds) -> Self {
+        Self {
+            folds: Some(folds),
+            ..self
+        }
     }
 
     /// The settings of the fits; their number of components and covariance form are the search's.
@@ -121,22 +146,33 @@ impl Search {
             Some(_) => 1,
             None => N_STEPS,
         };
-        per_candidate * self.n_candidates()
+        let n_folds = match &self.folds {
+            Some(folds) => folds.n_folds(),
+            None if self.criterion == Criterion::CrossValidation => N_FOLDS,
+            None => 0,
+        };
+        per_candidate * self.n_candidates() * (1 + n_folds)
+    }
+
+    /// The settings of all fits.
+    pub(crate) fn settings(&self) -> &Em {
+        &self.em
     }
 
     /// Runs the search.
     ///
     /// # Errors
-    /// [`Error::NoCandidates`]; if no candidate could be fitted, the reason of the first.
+    /// [`Error::NoCandidates`]; [`Error::Folds`] and [`Error::FoldRows`] for a cross-validation; if no candidate could be fitted, the
+    /// reason of the first.
     pub fn run<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Selection, Error> {
         self.run_watched(x, &|_| ControlFlow::Continue(()))
     }
 
     /// [`Search::run`] under the eyes of a watcher, which sees each iteration of each start and may stop it. Starts that are
-    /// stopped stay in the table with what they reached.
+    /// stopped stay in the table with what they reached, and folds that are stopped are left out.
     ///
     /// # Errors
-    /// As [`Search::run`].
+    /// As [`Search::run`], and [`gmm_em::Error::Interrupted`] where no fold of a cross-validation was finished.
     pub fn run_watched<'a>(
         &self,
         x: impl Into<Samples<'a>>,
@@ -146,71 +182,112 @@ impl Search {
         if self.n_candidates() == 0 || self.n_starts == 0 {
             return Err(Error::NoCandidates);
         }
-        let cells = self.covariances.iter();
-        let cells: Vec<(usize, CovarianceType)> = cells
-            .flat_map(|form| self.components.iter().map(|n| (*n, *form)))
-            .collect();
-        let starts: Vec<Result<Starts, Error>> = match self.em.chosen_initialization() {
-            None => {
-                let scheduler = Scheduler {
-                    em: &self.em,
-                    components: &self.components,
-                    forms: &self.covariances,
-                    n_starts: self.n_starts,
-                    criterion: self.criterion,
-                    watcher,
-                };
-                scheduler.run(&x)
+        let folds = match &self.folds {
+            None if self.criterion == Criterion::CrossValidation => {
+                let seed = self.em.base_seed();
+                Some(Folds::of_rows_at_random(x.n_samples(), N_FOLDS, seed)?)
             }
-            Some(_) => {
-                let run = |&(n, form): &(usize, CovarianceType)| self.alone(&x, n, form, watcher);
-                cells.par_iter().map(run).collect()
-            }
+            folds => folds.clone(),
         };
-        let candidate = |((n_components, covariance), starts): (_, Result<Starts, Error>)| {
+        if let Some(folds) = &folds {
+            folds.check(x.n_samples())?;
+        }
+        let starts = self.fits(&self.em, &x, watcher);
+        // A table that nothing can be fitted to has a reason, which no fold need find again.
+        let cross_validations: Vec<Option<CrossValidation>> = match &folds {
+            Some(folds) if starts.iter().any(Result::is_ok) => {
+                let found = cross_validated(self, &x, folds, watcher)?;
+                found.into_iter().map(Some).collect()
+            }
+            _ => vec![None; starts.len()],
+        };
+        let of_one: Vec<Option<Scores>> = match self.criterion {
+            Criterion::Nec => (self.covariances.par_iter())
+                .map(|form| self.scores_of_one(&x, *form))
+                .collect(),
+            _ => vec![None; self.covariances.len()],
+        };
+        let candidate = |(index, starts): (usize, Result<Starts, Error>)| {
+            let form = index / self.components.len();
+            let cross_validation = cross_validations[index].clone();
             let fitted = starts.and_then(|starts| {
-                let scores = Scores::new(starts.best().model(), x)?;
-                Ok(Fitted { starts, scores })
+                let mut scores = Scores::new(starts.best().model(), x)?;
+                if let Some(of_one) = &of_one[form] {
+                    scores = scores.with_one_component(of_one);
+                }
+                if let Some(found) = &cross_validation {
+                    scores = scores.with_held_out(found);
+                }
+                Ok(Fitted {
+                    starts,
+                    scores,
+                    cross_validation,
+                })
             });
             Candidate {
-                n_components,
-                covariance,
+                n_components: self.components[index % self.components.len()],
+                covariance: self.covariances[form],
                 fitted,
             }
         };
-        let candidates = cells.into_par_iter().zip(starts).map(candidate);
+        let starts: Vec<_> = starts.into_iter().enumerate().collect();
+        let candidates = starts.into_par_iter().map(candidate);
         Selection::new(candidates.collect(), self.criterion)
     }
 
-    /// The starts of one candidate that has nothing to do with the others.
-    fn alone(
+    /// The starts of each candidate: by form, then by number of components.
+    pub(crate) fn fits(
         &self,
+        em: &Em,
         x: &Samples<'_>,
-        n_components: usize,
-        covariance: CovarianceType,
-        watcher: &(dyn Fn(SearchProgress<'_>) -> ControlFlow<()> + Sync),
-    ) -> Result<Starts, Error> {
-        let em = self
-            .em
-            .clone()
-            .components(n_components)
-            .covariance(covariance);
+        watcher: &Watcher<'_>,
+    ) -> Vec<Result<Starts, Error>> {
+        if em.chosen_initialization().is_none() {
+            let scheduler = Scheduler {
+                em,
+                components: &self.components,
+                forms: &self.covariances,
+                n_starts: self.n_starts,
+                criterion: self.criterion,
+                n_steps: self.n_steps(),
+                watcher,
+            };
+            return scheduler.run(x);
+        }
+        let of_form = |form| self.components.iter().map(move |n| (*n, form));
+        let cells: Vec<(usize, CovarianceType)> =
+            self.covariances.iter().copied().flat_map(of_form).collect();
+        let run = |&(n, form): &(usize, CovarianceType)| {
+            self.alone(&em.clone().components(n).covariance(form), x, watcher)
+        };
+        cells.par_iter().map(run).collect()
+    }
+
+    /// The starts of one candidate that has nothing to do with the others.
+    fn alone(&self, em: &Em, x: &Samples<'_>, watcher: &Watcher<'_>) -> Result<Starts, Error> {
         // One component has one optimum, unless noise may take some of its rows.
-        let has_one = n_components == 1 && self.em.chosen_noise().is_none();
+        let has_one = em.n_components() == 1 && em.chosen_noise().is_none();
         let n_starts = if has_one { 1 } else { self.n_starts };
         let watch = |start: usize, progress: &Progress| {
             watcher(SearchProgress::Iteration {
-                n_components,
-                covariance,
+                n_components: em.n_components(),
+                covariance: em.covariance_type(),
                 start,
                 progress,
             })
         };
-        let starts = MultiStart::new(em, n_starts).run_watched(*x, &watch);
+        let starts = MultiStart::new(em.clone(), n_starts).run_watched(*x, &watch);
         // What a watcher answers here has no fit left to stop.
         let _ = watcher(SearchProgress::Done {
             n_steps: self.n_steps(),
         });
         starts
+    }
+
+    /// The scores of one component, for criteria that compare with it; none where it can't be fitted, as nothing else can then.
+    fn scores_of_one(&self, x: &Samples<'_>, form: CovarianceType) -> Option<Scores> {
+        let em = self.em.clone().components(1).covariance(form);
+        let fit = em.fit(*x).ok()?;
+        Scores::new(fit.model(), *x).ok()
     }
 }

@@ -92,6 +92,11 @@ impl FittingOptions {
             .stopping(self.stopping())
     }
 
+    /// The seed of all random numbers.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     fn stopping(&self) -> Stopping {
         match self.stopping {
             // The programs whose rules these are have these numbers.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use gmm_core::CovarianceType;
+use gmm_io::table::Column;
 use gmm_select::Criterion;
 
 pub(crate) use self::data::DataOptions;
@@ -69,6 +70,7 @@ pub(crate) enum Command {
 Examples:
   gmm select data/old_faithful.csv
   gmm select data/iris.csv -k 1-6 --covariances full,tied --out iris.gmm
+  gmm select visits.csv --criterion cv --folds 10 --groups patient
 
 Fits every number of components with every covariance form, each from several starts, and shows the best by the \
 criterion (lower is better; mclust prints BIC and ICL with the opposite sign), how clearly it won, and the whole table.")]
@@ -81,9 +83,17 @@ pub(crate) struct SelectArgs {
     /// Covariance forms to try: basic (full, tied, diag, spherical), all (mclust's fourteen, from VVV to EII), or a list of names
     #[arg(long, visible_alias = "forms", value_name = "LIST", default_value = "basic", value_parser = values::forms)]
     pub(crate) covariances: Forms,
-    /// What decides: bic, aic, aicc, caic, sabic, icl-entropy or icl-classification
+    /// What decides: bic, aic, aicc, caic, sabic, icl-entropy, icl-classification, nec (normalized entropy) or cv (the density
+    /// of rows that were held out)
     #[arg(long, default_value = "bic")]
     pub(crate) criterion: Criterion,
+    /// With --criterion cv: how many parts the rows are dealt to, each of which is held out once
+    #[arg(long, value_name = "N", default_value = "5", value_parser = values::folds)]
+    pub(crate) folds: usize,
+    /// With --criterion cv: a column that says which rows belong together (one patient, one day) and are held out
+    /// together; it is no feature
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) groups: Option<Column>,
     #[command(flatten)]
     pub(crate) fitting: FittingOptions,
     /// Save the chosen model (as JSON if the name ends in .json)
@@ -124,9 +134,10 @@ pub(crate) struct FitArgs {
 #[command(after_help = "\
 Examples:
   gmm predict faithful.gmm data/old_faithful.csv
+  gmm predict faithful.gmm data/old_faithful.csv --uncertainty
   gmm predict faithful.gmm new.csv --id name --probabilities --out groups.csv
 
-Writes CSV with the column group (and p1, p2, ... with --probabilities), one line per row of the data (rows of group 0 are noise, p0 is its probability), and in front \
+Writes CSV with the column group (then uncertainty with --uncertainty, and p1, p2, ... with --probabilities), one line per row of the data (rows of group 0 are noise, p0 is its probability), and in front \
 the id column if --id names one. If the model knows the names of its features and the data have a header, columns are \
 found by name, in any order, and others are ignored; --columns chooses by hand, in the order of the model's features.")]
 pub(crate) struct PredictArgs {
@@ -138,6 +149,9 @@ pub(crate) struct PredictArgs {
     /// Also write the probability of each group
     #[arg(long, short)]
     pub(crate) probabilities: bool,
+    /// Also write the probability that the row belongs to another group than the one that is named
+    #[arg(long, short)]
+    pub(crate) uncertainty: bool,
     /// Write to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -74,6 +74,14 @@ pub(super) fn replicates(text: &str) -> Result<usize, String> {
     count_to(text, MOST_REPLICATES)
 }
 
+/// What is held out must leave something.
+pub(super) fn folds(text: &str) -> Result<usize, String> {
+    match count(text) {
+        Ok(n) if n > 1 => Ok(n),
+        _ => Err("expected a whole number, at least 2".to_owned()),
+    }
+}
+
 /// A standard deviation takes two.
 pub(super) fn bootstrap_replicates(text: &str) -> Result<usize, String> {
     match replicates(text) {

@@ -24,6 +24,10 @@ pub(crate) fn run(args: &PredictArgs, console: &Console) -> Result<Outcome, Fail
         Failure::Refused(format!("{}: {}", data.source, explain::core(&error, &data)))
     };
     let groups = mixture.predict(&data.values).map_err(refuse)?;
+    let uncertainty = match args.uncertainty {
+        true => Some(mixture.uncertainty(&data.values).map_err(refuse)?),
+        false => None,
+    };
     let probabilities = match args.probabilities {
         true => Some(mixture.responsibilities(&data.values).map_err(refuse)?),
         false => None,
@@ -39,6 +43,7 @@ pub(crate) fn run(args: &PredictArgs, console: &Console) -> Result<Outcome, Fail
             groups: (groups.iter())
                 .map(|k| number(*k, mixture.n_components()))
                 .collect(),
+            uncertainty,
             probabilities: probabilities.map(|r| (0..r.nrows()).map(|i| row(&r, i)).collect()),
         };
         output::json(out, &predicted)?;
@@ -48,6 +53,7 @@ pub(crate) fn run(args: &PredictArgs, console: &Console) -> Result<Outcome, Fail
                 writer,
                 &data,
                 &groups,
+                uncertainty.as_deref(),
                 probabilities.as_ref(),
                 mixture.n_components(),
             )
@@ -63,6 +69,7 @@ fn write_csv(
     writer: &mut dyn io::Write,
     data: &Data,
     groups: &[usize],
+    uncertainty: Option<&[f64]>,
     probabilities: Option<&Mat<f64>>,
     n_groups: usize,
 ) -> io::Result<()> {
@@ -70,6 +77,7 @@ fn write_csv(
     let ids = data.ids.as_ref();
     let mut header: Vec<String> = ids.map(|ids| ids.column.clone()).into_iter().collect();
     header.push("group".to_owned());
+    header.extend(uncertainty.map(|_| "uncertainty".to_owned()));
     let noise = probabilities.is_some_and(|r| r.ncols() > n_groups);
     if probabilities.is_some() {
         header.extend((1..=n_groups).map(|k| format!("p{k}")));
@@ -81,6 +89,9 @@ fn write_csv(
             csv.cell(&ids.values[i])?;
         }
         csv.cell(number(*group, n_groups).to_string())?;
+        if let Some(uncertainty) = uncertainty {
+            csv.cell(exact(uncertainty[i]))?;
+        }
         if let Some(r) = probabilities {
             for value in r.row(i).iter() {
                 csv.cell(exact(*value))?;

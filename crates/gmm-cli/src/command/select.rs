@@ -1,7 +1,7 @@
 //! `gmm select`: the number of components and the covariance form that a criterion likes best.
 
 use gmm_em::{Regularization, Stop};
-use gmm_select::{Criterion, Fitted, Search, SearchProgress, Selection};
+use gmm_select::{Criterion, Fitted, Folds, Search, SearchProgress, Selection};
 
 use super::Outcome;
 use super::fitted::Account;
@@ -12,14 +12,19 @@ use crate::explain;
 use crate::failure::Failure;
 use crate::json::{RunnerUpAccount, SelectionAccount};
 use crate::notes;
-use crate::number::nats;
 use crate::summary;
 use crate::text::counted;
 use crate::watch::{Interrupt, Progress};
 
 pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failure> {
+    if args.groups.is_some() && args.criterion != Criterion::CrossValidation {
+        return Err(Failure::Usage(
+            "--groups says which rows are held out together: use it with --criterion cv, or leave the column out with --exclude"
+                .to_owned(),
+        ));
+    }
     let interrupt = Interrupt::listen().within(args.fitting.budget);
-    let data = data::read(&args.data, console)?;
+    let data = data::read_grouped(&args.data, args.groups.as_ref(), console)?;
     let refuse = |reason: String| Failure::Refused(format!("{}: {reason}", data.source));
     if !matches!(args.fitting.regularization, Regularization::Ridge(_))
         && let Some(reason) = explain::constant_feature(&data, &args.covariances.0)
@@ -31,6 +36,17 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         .starts(args.fitting.starts.unwrap_or(3))
         .by(args.criterion)
         .em(args.fitting.em(1));
+    let search = match args.criterion {
+        Criterion::CrossValidation => {
+            let seed = args.fitting.seed();
+            let folds = match &data.groups {
+                Some(groups) => Folds::of_groups(groups, args.folds, seed),
+                None => Folds::of_rows_at_random(data.n_rows(), args.folds, seed),
+            };
+            search.folds(folds.map_err(|error| refuse(explain::selection(&error, &data)))?)
+        }
+        _ => search,
+    };
     let progress = Progress::new(Some(search.n_steps()), console);
     let selection = interrupt.during(|| {
         search.run_watched(data.samples(), &|event| {
@@ -47,7 +63,12 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         })
     });
     drop(progress);
-    let selection = selection.map_err(|error| refuse(explain::selection(&error, &data)))?;
+    let selection = selection.map_err(|error| match error {
+        gmm_select::Error::Fit(gmm_em::Error::Interrupted) if interrupt.ran_out_of_time() => {
+            refuse(too_soon(args.criterion).to_owned())
+        }
+        error => refuse(explain::selection(&error, &data)),
+    })?;
 
     let best = selection.best_fitted();
     let mut notes = notes::of_selection(&selection, &data);
@@ -67,10 +88,13 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         starts: &best.starts,
         scores: &best.scores,
         title: format!(
-            "{}, chosen by {} {}",
+            "{}, chosen by {} {}{}",
             summary::title(best.model()),
             selection.criterion(),
-            nats(selection.criterion().value(&best.scores))
+            selection
+                .criterion()
+                .text(selection.criterion().value(&best.scores)),
+            held_out(best)
         ),
         verdict: runner_up.as_ref().map(RunnerUp::verdict),
         table: Some(
@@ -89,6 +113,30 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         notes,
     }
     .finish(args.out.as_deref(), &interrupt, console)
+}
+
+/// Why there is nothing to show when the time is up.
+fn too_soon(criterion: Criterion) -> &'static str {
+    match criterion {
+        Criterion::CrossValidation => {
+            "the time was up before a fold had been held out, so that nothing can decide; give more time (--budget), \
+             fewer candidates (-k, --covariances), or another criterion"
+        }
+        _ => "the time was up before anything was fitted; give more time (--budget)",
+    }
+}
+
+/// What the rows that were held out said of the chosen model, if there were such.
+fn held_out(best: &Fitted) -> String {
+    let found = best.cross_validation.as_ref();
+    found.map_or_else(String::new, |found| {
+        format!(
+            " ({:.4} ± {:.4} nats per row in {})",
+            found.mean,
+            found.standard_error,
+            counted(found.folds.len(), "fold")
+        )
+    })
 }
 
 /// The note of a search that was stopped.
@@ -155,7 +203,7 @@ impl RunnerUp {
             counted(self.n_components, "group"),
             self.covariance,
             summary::in_other_words(self.covariance),
-            nats(self.difference)
+            self.criterion.text(self.difference)
         )
     }
 

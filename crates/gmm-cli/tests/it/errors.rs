@@ -257,8 +257,8 @@ fn options_that_make_no_sense() {
     );
     begin(
         &["select", FAITHFUL, "--criterion", "bicc"],
-        "error: invalid value 'bicc' for '--criterion <CRITERION>': unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy \
-         and icl-classification",
+        "error: invalid value 'bicc' for '--criterion <CRITERION>': unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy, \
+         icl-classification, nec and cv",
     );
     begin(
         &["sample", &model, "-n", "1000000000000"],

@@ -178,6 +178,154 @@ fn other_criteria_have_no_scale_of_evidence() {
     assert!(!verdict.contains("evidence"), "{verdict}");
 }
 
+/// Rows of one patient are as good as copies: with them on both sides, more groups seem to predict better.
+#[test]
+fn cross_validation_holds_out_rows_or_groups_of_rows() {
+    let mut table = "patient,x,y\n".to_owned();
+    for patient in 0..24u32 {
+        let (x, y) = (f64::from(patient * 7 % 24), f64::from(patient * 13 % 24));
+        for visit in 0..5u32 {
+            let off = 0.01 * f64::from(visit);
+            table.push_str(&format!("p{patient},{},{}\n", x + off, y - off * off));
+        }
+    }
+    let choose = |more: &[&str]| {
+        let args = [
+            "select",
+            "-",
+            "-k",
+            "1-8",
+            "--covariances",
+            "spherical",
+            "--criterion",
+            "cv",
+            "--json",
+        ];
+        let args: Vec<&str> = args.iter().chain(more).copied().collect();
+        gmm_on(&table, &args).json()
+    };
+    let rows = choose(&["--exclude", "patient"]);
+    let groups = choose(&["--groups", "patient", "--folds", "4"]);
+    let chosen = |found: &serde_json::Value| found["groups"].as_array().unwrap().len();
+    assert!(
+        chosen(&groups) < chosen(&rows),
+        "{} {}",
+        chosen(&groups),
+        chosen(&rows)
+    );
+    let folds = |found: &serde_json::Value| {
+        found["selection"]["candidates"][0]["held_out"]["folds"].clone()
+    };
+    assert_eq!((folds(&rows), folds(&groups)), (5.into(), 4.into()));
+}
+
+#[test]
+fn cross_validation_says_how_well_it_predicts_and_how_certain_that_is() {
+    let args = [
+        "select",
+        "data/old_faithful.csv",
+        "-k",
+        "1-3",
+        "--criterion",
+        "cv",
+    ];
+    let text = gmm(&args).ok();
+    let title = text.lines().nth(1).unwrap();
+    let (_, held_out) = title.split_once(", chosen by CV ").unwrap();
+    let (value, held_out) = held_out.split_once(" (").unwrap();
+    let (mean, rest) = held_out.split_once(" ± ").unwrap();
+    assert!(rest.ends_with(" nats per row in 5 folds)"), "{title}");
+    let (value, mean): (f64, f64) = (value.parse().unwrap(), mean.parse().unwrap());
+    // -2 n times the mean, which has four decimals.
+    assert!(
+        (value + 2.0 * 272.0 * mean).abs() <= 2.0 * 272.0 * 5e-5 + 5e-3,
+        "{title}"
+    );
+}
+
+#[test]
+fn what_cross_validation_cannot_do_is_said() {
+    let few = "x,g\n1,a\n2,a\n3,b\n4,b\n5,c\n";
+    for (args, message) in [
+        (
+            &[
+                "select",
+                "-",
+                "-k",
+                "1",
+                "--criterion",
+                "cv",
+                "--groups",
+                "g",
+            ][..],
+            "error: standard input: 5 folds of 3 groups of rows; ask for at least 2 and at most one for each (--folds)\n",
+        ),
+        (
+            &[
+                "select",
+                "-",
+                "-k",
+                "1",
+                "--criterion",
+                "cv",
+                "--exclude",
+                "g",
+                "--folds",
+                "6",
+                "-q",
+            ],
+            "error: standard input: 6 folds of 5 rows; ask for at least 2 and at most one for each (--folds)\n",
+        ),
+        (
+            &[
+                "select",
+                "-",
+                "-k",
+                "1",
+                "--criterion",
+                "cv",
+                "--exclude",
+                "g",
+                "--budget",
+                "0.000001",
+                "-q",
+            ],
+            "error: standard input: the time was up before a fold had been held out, so that nothing can decide; give more time (--budget), \
+             fewer candidates (-k, --covariances), or another criterion\n",
+        ),
+    ] {
+        let ran = gmm_on(few, args);
+        assert_eq!((ran.err.as_str(), ran.code), (message, Some(1)));
+    }
+    let ran = gmm_on(few, &["select", "-", "--groups", "g"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("use it with --criterion cv"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn normalized_entropy_has_digits_where_it_is_small() {
+    let text = gmm(&[
+        "select",
+        "data/iris.csv",
+        "-k",
+        "1-3",
+        "--criterion",
+        "nec",
+        "-q",
+    ])
+    .ok();
+    let title = text.lines().nth(1).unwrap();
+    let (_, value) = title.split_once("chosen by NEC ").unwrap();
+    // Setosa is so clearly apart from the others that two decimals would say 0.
+    let value: f64 = value.parse().unwrap();
+    assert!(value > 0.0 && value < 1e-3, "{title}");
+    assert!(text.contains("\n         1  1.0000   1.0000"), "{text}");
+}
+
 #[test]
 fn a_bare_mention_is_called_one() {
     // Two spherical groups of one column: every form with a variance of its own is the same model.

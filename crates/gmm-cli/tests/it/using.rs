@@ -31,6 +31,23 @@ fn probabilities_sum_to_one_and_agree_with_the_group() {
     }
 }
 
+/// The rows that are hardest to assign are those between the groups.
+#[test]
+fn uncertainty_is_the_probability_of_the_other_groups() {
+    let folder = Folder::new();
+    let model = folder.faithful();
+    let (header, rows) = cells(&gmm(&["predict", &model, FAITHFUL, "-u", "-p"]).ok());
+    assert_eq!(header, ["group", "uncertainty", "p1", "p2"]);
+    for row in rows {
+        // Of two groups it is the other one's probability, digit for digit.
+        let other = if row[0] == "1" { &row[3] } else { &row[2] };
+        assert_eq!(&row[1], other);
+    }
+    let found = gmm(&["predict", &model, FAITHFUL, "--uncertainty", "--json"]).json();
+    assert_eq!(found["uncertainty"].as_array().unwrap().len(), 272);
+    assert!(found["probabilities"].is_null());
+}
+
 #[test]
 fn features_are_found_by_name_in_any_order() {
     let folder = Folder::new();

@@ -224,24 +224,6 @@ impl GaussianMixture {
         self.fill_table(x, out, &Self::responsibilities_of_block)
     }
 
-    /// The most probable component of each row; n_components for rows that are most probably noise.
-    ///
-    /// # Errors
-    /// As [`GaussianMixture::log_density`].
-    pub fn predict<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<usize>, Error> {
-        let x = x.into();
-        let mut out = self.output(x, 1, 0usize)?;
-        self.by_block(x, 1, &mut out, |model, block, scratch, out| {
-            model.responsibilities_of_block(block, scratch);
-            for (i, label) in out.iter_mut().enumerate() {
-                let r = |k: usize| scratch.joint[k * BLOCK_ROWS + i];
-                *label =
-                    (1..model.n_classes()).fold(0, |best, k| if r(k) > r(best) { k } else { best });
-            }
-        })?;
-        Ok(out)
-    }
-
     /// Squared Mahalanobis distances (xᵢ - μₖ)'Σₖ⁻¹(xᵢ - μₖ), n_samples x n_components.
     ///
     /// Under component k they follow the χ² distribution with n_features degrees of freedom.
@@ -345,7 +327,12 @@ impl GaussianMixture {
     }
 
     /// Room for `width` values per row. The shape is checked first: a table without columns may claim any number of rows.
-    fn output<T: Clone>(&self, x: Samples<'_>, width: usize, value: T) -> Result<Vec<T>, Error> {
+    pub(super) fn output<T: Clone>(
+        &self,
+        x: Samples<'_>,
+        width: usize,
+        value: T,
+    ) -> Result<Vec<T>, Error> {
         x.check_shape(self.n_features())?;
         let too_large = Error::TooLarge {
             rows: x.n_samples(),
@@ -361,7 +348,7 @@ impl GaussianMixture {
     }
 
     /// Runs over the blocks in parallel; each writes its own part of `out`, `width` values per row.
-    fn by_block<T: Send>(
+    pub(super) fn by_block<T: Send>(
         &self,
         x: Samples<'_>,
         width: usize,

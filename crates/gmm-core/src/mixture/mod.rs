@@ -1,5 +1,6 @@
 //! The mixture: weights, means and covariances that were checked once, together with what evaluation needs.
 
+mod assign;
 mod compact;
 mod derive;
 mod discriminant;

@@ -30,7 +30,7 @@ proptest! {
         prop_assert_eq!(noisy.n_classes(), k + 1);
         let (of_plain, of_noisy) = (plain.log_density(&x).unwrap(), noisy.log_density(&x).unwrap());
         let (joint, r) = (noisy.log_joint(&x).unwrap(), noisy.responsibilities(&x).unwrap());
-        let labels = noisy.predict(&x).unwrap();
+        let (labels, uncertainty) = (noisy.predict(&x).unwrap(), noisy.uncertainty(&x).unwrap());
         prop_assert_eq!((joint.ncols(), r.ncols()), (k + 1, k + 1));
         for i in 0..x.nrows() {
             let (a, b) = (weight.ln() + log_density, (1.0 - weight).ln() + of_plain[i]);
@@ -43,6 +43,9 @@ proptest! {
             prop_assert!((sum - 1.0).abs() <= (k + 1) as f64 * EPS);
             let largest = r.row(i).iter().copied().fold(0.0, f64::max);
             prop_assert_eq!(r[(i, labels[i])].to_bits(), largest.to_bits());
+            let others: f64 = (0..=k).filter(|c| *c != labels[i]).map(|c| r[(i, c)]).sum();
+            prop_assert_eq!(uncertainty[i].to_bits(), others.to_bits());
+            prop_assert!((1.0 - largest - uncertainty[i]).abs() <= (k + 1) as f64 * EPS);
         }
         prop_assert_eq!(noisy.mahalanobis_squared(&x).unwrap().ncols(), k);
     }

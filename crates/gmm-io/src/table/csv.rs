@@ -87,6 +87,7 @@ struct Rows<'a> {
     /// The features and, behind them, the weights: where each stands in the file, and its numbers.
     columns: Vec<(usize, Vec<f64>)>,
     ids: Vec<String>,
+    groups: Vec<String>,
     skipped: Vec<u64>,
     /// The numbers of one row, which is kept or skipped as a whole.
     row: Vec<f64>,
@@ -107,6 +108,7 @@ impl<'a> Rows<'a> {
             missing,
             columns: indices.map(|index| (index, Vec::new())).collect(),
             ids: Vec::new(),
+            groups: Vec::new(),
             skipped: Vec::new(),
             row: Vec::new(),
         }
@@ -130,13 +132,26 @@ impl<'a> Rows<'a> {
                 reading => return Err(self.bad_cell(line, index, &record[index], reading)),
             }
         }
+        // Rows without a group are not a group.
+        if let Some(index) = self.roles.groups
+            && let reading @ Reading::Missing = number::read(&record[index], false)
+        {
+            if self.missing != Missing::SkipRows {
+                return Err(self.bad_cell(line, index, &record[index], reading));
+            }
+            has_gap = true;
+        }
         if has_gap {
             self.skipped.push(line);
             return Ok(());
         }
-        if let Some(index) = self.roles.id {
-            self.ids
-                .push(utf8(line, index, record[index].trim_ascii())?);
+        for (index, names) in [
+            (self.roles.id, &mut self.ids),
+            (self.roles.groups, &mut self.groups),
+        ] {
+            if let Some(index) = index {
+                names.push(utf8(line, index, record[index].trim_ascii())?);
+            }
         }
         for ((_, values), &value) in self.columns.iter_mut().zip(&self.row) {
             values.push(value);
@@ -167,14 +182,17 @@ impl<'a> Rows<'a> {
         }
         let weights = self.roles.weights.and_then(|_| self.columns.pop());
         let name = |&index: &usize| self.header.names[index].clone();
-        let ids = self.roles.id.map(|index| Ids {
-            name: name(&index),
-            values: self.ids,
-        });
+        let named = |index: Option<usize>, values| {
+            index.map(|index| Ids {
+                name: name(&index),
+                values,
+            })
+        };
         Ok(Table {
             names: self.roles.features.iter().map(name).collect(),
             values: Mat::from_fn(n_rows, self.columns.len(), |i, j| self.columns[j].1[i]),
-            ids,
+            ids: named(self.roles.id, self.ids),
+            groups: named(self.roles.groups, self.groups),
             weights: weights.map(|(_, values)| values),
             decisions: Decisions {
                 header: self.layout.header,

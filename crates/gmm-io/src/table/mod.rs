@@ -38,13 +38,15 @@ pub struct Table {
     pub values: Mat<f64>,
     /// What names the rows, if a column was chosen for it.
     pub ids: Option<Ids>,
+    /// Which rows belong together, if a column was chosen for it: those of the same text.
+    pub groups: Option<Ids>,
     /// Sample weights, if a column was chosen for them; whether they are valid weights is checked by their user.
     pub weights: Option<Vec<f64>>,
     /// What was decided where the options left it open.
     pub decisions: Decisions,
 }
 
-/// The names of rows.
+/// The names of rows, or of their groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ids {
@@ -56,7 +58,7 @@ pub struct Ids {
 
 /// Reads a table from a file: npy if it starts as one, CSV otherwise.
 ///
-/// The choice of columns, ids, weights and the treatment of missing values apply to both kinds.
+/// The choice of columns, ids, groups, weights and the treatment of missing values apply to both kinds.
 ///
 /// # Errors
 /// [`TableError`] says what is wrong, and names files of other well-known kinds.

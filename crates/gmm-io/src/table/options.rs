@@ -27,6 +27,7 @@ pub struct CsvOptions {
     pub(super) columns: Option<ColumnSelector>,
     pub(super) exclude: Option<ColumnSelector>,
     pub(super) id: Option<Column>,
+    pub(super) groups: Option<Column>,
     pub(super) weights: Option<Column>,
     pub(super) missing: Missing,
     pub(super) text_columns: TextColumns,
@@ -69,6 +70,12 @@ impl CsvOptions {
         self
     }
 
+    /// The column that says which rows belong together; it is kept as text and is no feature.
+    pub fn groups(mut self, column: Column) -> Self {
+        self.groups = Some(column);
+        self
+    }
+
     /// The column of sample weights; it comes back as [`Table::weights`](super::Table::weights) and is no feature.
     pub fn weights(mut self, column: Column) -> Self {
         self.weights = Some(column);
@@ -105,7 +112,8 @@ impl CsvOptions {
     /// The names of columns that the options mention.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let selected = [&self.columns, &self.exclude].into_iter().flatten();
-        let single = [&self.id, &self.weights].into_iter().flatten();
+        let single = [&self.id, &self.groups, &self.weights];
+        let single = single.into_iter().flatten();
         selected
             .flat_map(ColumnSelector::names)
             .chain(single.filter_map(|column| match column {

@@ -1,4 +1,4 @@
-//! Which column of a file is what: feature, id, weights or left out.
+//! Which column of a file is what: feature, id, groups, weights or left out.
 
 use super::columns::{Column, ColumnSelector, HeaderNames};
 use super::error::{ColumnId, TableError};
@@ -10,6 +10,7 @@ pub(super) struct Roles {
     /// In the order of the table to be made.
     pub(super) features: Vec<usize>,
     pub(super) id: Option<usize>,
+    pub(super) groups: Option<usize>,
     pub(super) weights: Option<usize>,
     /// Left out because they hold text.
     pub(super) text: Vec<usize>,
@@ -33,12 +34,14 @@ impl Roles {
             columns.map(|columns| columns.resolve(header)).transpose()
         };
         let id = single(&options.id)?;
+        let groups = single(&options.groups)?;
         let weights = single(&options.weights)?;
         let excluded = marked(header, several(&options.exclude)?.unwrap_or_default());
         let chosen = several(&options.columns)?;
 
         // A column that is asked for twice is a slip of the user's, whatever the two purposes are.
-        let asked_for = chosen.iter().flatten().copied().chain(id).chain(weights);
+        let single = [id, groups, weights].into_iter().flatten();
+        let asked_for = chosen.iter().flatten().copied().chain(single);
         let mut seen = vec![false; header.names.len()];
         for index in asked_for {
             if std::mem::replace(&mut seen[index], true) {
@@ -70,6 +73,7 @@ impl Roles {
         Ok(Self {
             features,
             id,
+            groups,
             weights,
             text,
         })

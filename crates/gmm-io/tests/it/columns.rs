@@ -1,6 +1,8 @@
 //! Choosing columns by number, range and name.
 
-use gmm_io::table::{Column, ColumnSelector, CsvOptions, Header, SelectorError, read_csv};
+use gmm_io::table::{
+    Column, ColumnSelector, CsvOptions, Header, Missing, SelectorError, TableError, read_csv,
+};
 
 const TEXT: &str = "a,b,c,b,2020\n1,2,3,4,5\n6,7,8,9,10\n";
 
@@ -55,6 +57,33 @@ fn ids_and_weights_are_no_features() {
     );
     assert_eq!(table.weights.unwrap(), [3.0, 8.0]);
     assert_eq!(table.values[(1, 2)], 10.0);
+}
+
+/// A column of groups is text like that of ids, but a row has to belong to one.
+#[test]
+fn groups_are_no_features_and_have_no_gaps() {
+    let text = "patient,visit,x\nanna,1,2.5\nbert,1,3.5\n,2,4.5\nanna,2,5.5\n";
+    let options = CsvOptions::default()
+        .groups(Column::Name("patient".into()))
+        .id(Column::Name("visit".into()));
+    let message = read_csv(text.as_bytes(), &options).unwrap_err().to_string();
+    assert!(
+        message.starts_with("line 4, column 1 (\"patient\")"),
+        "{message}"
+    );
+    let table = read_csv(text.as_bytes(), &options.clone().missing(Missing::SkipRows)).unwrap();
+    assert_eq!(table.names, ["x"]);
+    assert_eq!(table.groups.unwrap().values, ["anna", "bert", "anna"]);
+    assert_eq!(table.ids.unwrap().values, ["1", "1", "2"]);
+    assert_eq!(
+        table.values.col(0).iter().copied().collect::<Vec<_>>(),
+        [2.5, 3.5, 5.5]
+    );
+    let twice = options.groups(Column::Name("visit".into()));
+    assert!(matches!(
+        read_csv(text.as_bytes(), &twice),
+        Err(TableError::ColumnTwice { .. })
+    ));
 }
 
 #[test]

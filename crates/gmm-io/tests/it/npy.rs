@@ -171,6 +171,12 @@ fn columns_ids_weights_and_gaps_work_as_in_csv() {
         table.decisions.to_string(),
         "npy, 1 row with missing cells skipped (the first: row 2)"
     );
+    let grouped = CsvOptions::default()
+        .columns("3".parse().unwrap())
+        .groups("2".parse().unwrap())
+        .missing(Missing::SkipRows);
+    let table = read_npy(bytes.as_slice(), &grouped).unwrap();
+    assert_eq!(table.groups.unwrap().values, ["2", "8"]);
     // The gap is in no column that is read.
     let other = CsvOptions::default().columns("1,3".parse().unwrap());
     assert_eq!(

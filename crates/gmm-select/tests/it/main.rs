@@ -14,6 +14,7 @@ mod component_test;
 mod criteria;
 mod cross_validation;
 mod diagnostics;
+mod held_out;
 mod mclust;
 mod notes;
 mod overlap;

@@ -151,7 +151,7 @@ fn messages() {
     assert_eq!(message(Search::over(1..=3).starts(0)), nothing);
     assert_eq!(
         "best".parse::<Criterion>().unwrap_err().to_string(),
-        "unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy and icl-classification"
+        "unknown criterion; known are bic, aic, aicc, caic, sabic, icl-entropy, icl-classification, nec and cv"
     );
     // Where no candidate can be fitted, the first one's reason is the search's.
     assert_eq!(

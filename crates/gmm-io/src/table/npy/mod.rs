@@ -46,7 +46,7 @@ pub fn read_npy(mut reader: impl Read, options: &CsvOptions) -> Result<Table, Ta
     let array = Array { header, values };
 
     let mut indices = roles.features.clone();
-    indices.extend(roles.weights);
+    indices.extend(roles.groups.into_iter().chain(roles.weights));
     let (rows, skipped) = array.usable_rows(&indices, options.missing)?;
     if rows.is_empty() {
         return Err(TableError::AllSkipped {
@@ -55,14 +55,16 @@ pub fn read_npy(mut reader: impl Read, options: &CsvOptions) -> Result<Table, Ta
     }
     let array = &array;
     let column = |index| rows.iter().map(move |&row| array.value(row, index));
+    let text = |index| Ids {
+        name: default_name(index),
+        values: column(index).map(|value| value.to_string()).collect(),
+    };
     Ok(Table {
         values: Mat::from_fn(rows.len(), roles.features.len(), |i, j| {
             array.value(rows[i], roles.features[j])
         }),
-        ids: roles.id.map(|index| Ids {
-            name: default_name(index),
-            values: column(index).map(|value| value.to_string()).collect(),
-        }),
+        ids: roles.id.map(text),
+        groups: roles.groups.map(text),
         weights: roles.weights.map(|index| column(index).collect()),
         names: roles.features.into_iter().map(default_name).collect(),
         decisions: Decisions {
