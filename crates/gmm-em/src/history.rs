@@ -9,7 +9,7 @@ use crate::stopping::Weight;
 use crate::summary::Summary;
 use crate::{Event, Precision, Progress, Report, Stop, Stopping};
 
-/// What one E-step says of a model, in the units of the data.
+/// What one E-step says of a model, in the coordinates of the frame.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass {
     log_likelihood: f64,
@@ -19,7 +19,8 @@ pub(crate) struct Pass {
     precision: Precision,
 }
 
-/// The accepted passes of a fit.
+/// The accepted passes of a fit, in the coordinates of the frame: in the units of the data every sum is larger by one constant, which would round
+/// away the last digits of gains, and otherwise for other units.
 pub(crate) struct History {
     trace: Vec<f64>,
     objective: Vec<f64>,
@@ -73,7 +74,7 @@ impl History {
         precision: Precision,
     ) -> Pass {
         self.n_passes += 1;
-        let log_likelihood = statistics.log_likelihood() + self.log_jacobian;
+        let log_likelihood = statistics.log_likelihood();
         let prior = if let Regularizer::Prior(prior) = regularizer {
             prior.log_density(model)
         } else {
@@ -137,9 +138,10 @@ impl History {
         epsilon * (8.0 * self.size() + 8.0 * distances)
     }
 
-    /// The size of what is summed up to the objective.
+    /// The size of what is summed up to the objective: log-densities of D features are about D nats at the least, whatever their sum.
     fn size(&self) -> f64 {
-        self.objective.last().map_or(0.0, |l| l.abs()) + self.log_jacobian.abs()
+        let objective = self.objective.last().map_or(0.0, |l| l.abs());
+        objective + self.n_features as f64 * self.total_weight
     }
 
     /// Whether the stopping rule is met by steps of EM's own.
@@ -168,7 +170,13 @@ impl History {
         Weight {
             total: self.total_weight,
             unit: self.unit,
+            offset: self.log_jacobian,
         }
+    }
+
+    /// A sum of log-densities in the units of the data.
+    fn in_data(&self, objective: f64) -> f64 {
+        objective + self.log_jacobian
     }
 
     pub(crate) fn progress(&self, iteration: usize, max_iterations: usize) -> Progress {
@@ -177,22 +185,30 @@ impl History {
         } else {
             f64::NAN
         };
-        let log_likelihood = self.trace.last().copied().unwrap_or(f64::NAN);
+        let last = |path: &[f64]| {
+            let last = path.last().copied();
+            last.map_or(f64::NAN, |l| self.in_data(l))
+        };
         Progress {
             iteration,
             max_iterations,
-            log_likelihood,
+            log_likelihood: last(&self.trace),
             gain,
+            objective: last(&self.objective),
         }
     }
 
     pub(crate) fn report(
-        self,
+        mut self,
         stop: Stop,
         n_iterations: usize,
         rescuer: Rescuer<'_>,
         n_samples: usize,
     ) -> Report {
+        let offset = self.log_jacobian;
+        for path in [&mut self.trace, &mut self.objective] {
+            path.iter_mut().for_each(|l| *l += offset);
+        }
         Report {
             stop,
             n_iterations,

@@ -118,6 +118,8 @@ pub struct Progress {
     pub log_likelihood: f64,
     /// What the last iteration gained; NaN for the first.
     pub gain: f64,
+    /// What the fit maximizes: the log-likelihood, plus the log prior (up to a constant) where there is one.
+    pub objective: f64,
 }
 
 impl Progress {
@@ -128,6 +130,7 @@ impl Progress {
             max_iterations,
             log_likelihood: f64::NAN,
             gain: f64::NAN,
+            objective: f64::NAN,
         }
     }
 }

@@ -29,13 +29,15 @@ impl Default for Stopping {
     }
 }
 
-/// What the sample weights say of the size of an objective.
+/// What the sample weights and the units of the data say of the size of an objective.
 #[derive(Clone, Copy)]
 pub(crate) struct Weight {
     /// Σᵢ wᵢ.
     pub(crate) total: f64,
     /// Σᵢ wᵢ over the number of rows of positive weight, at most 1.
     pub(crate) unit: f64,
+    /// What objectives have more in the units of the data.
+    pub(crate) offset: f64,
 }
 
 impl Stopping {
@@ -72,7 +74,7 @@ impl Stopping {
         match *self {
             Self::RemainingGain(tolerance) => gain.abs() <= tolerance * weight.unit,
             Self::RelativeChange(tolerance) => {
-                gain.abs() <= tolerance * (weight.unit + objective.abs())
+                gain.abs() <= tolerance * (weight.unit + (objective + weight.offset).abs())
             }
             Self::MeanChange(tolerance) => gain.abs() < tolerance * weight.total,
         }

@@ -49,6 +49,7 @@ mod note;
 mod overlap;
 mod pair;
 mod part;
+mod race;
 mod resampling;
 mod rows;
 mod scheduler;

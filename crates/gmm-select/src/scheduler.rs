@@ -7,8 +7,7 @@
 //! 4. Numbers of components exchange theirs: up by splits, down by mergers. What has got better starts its neighbours again, a few times.
 //! 5. Of many rows all this is done on a part; the best of each cell go on with all rows (`finals.rs`).
 //!
-//! A start from a neighbour that can't reach what its cell has is given up on the way; one from the data never is, since EM may stand for
-//! twenty iterations 700 nats below where it ends (nine circles for 178 wines). All decisions in a cell are made in a fixed order, so that the result
+//! A start that can't reach what its cell has is given up on the way (`race.rs`). All decisions in a cell are made in a fixed order, so that the result
 //! doesn't depend on the number of threads.
 
 use std::ops::ControlFlow;
@@ -21,14 +20,11 @@ use rayon::prelude::*;
 use crate::finals::Finals;
 use crate::multi_start::own_start;
 use crate::part::Part;
+use crate::race::Race;
 use crate::search::SearchProgress;
 use crate::starts::{Outcomes, Run, objective};
 use crate::{Criterion, Error, Origin, Starts};
 
-/// Iterations after which a start is judged.
-const PATIENCE: usize = 10;
-/// A start whose predicted end is lower by this many nats is given up.
-const HOPELESS: f64 = 2.0;
 /// How often neighbours exchange their best at most. (Old Faithful's seven full components gain 3.9 nats in the second round.)
 const MOST_ROUNDS: usize = 3;
 
@@ -287,25 +283,17 @@ impl OnRows<'_> {
         is_neighbour: bool,
         fit: impl FnOnce(&mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Run,
     ) {
-        let best = (cell.outcomes.best())
-            .filter(|best| is_neighbour && best.report().n_singular == 0)
-            .map_or(f64::NEG_INFINITY, |best| objective(best.report()));
-        let start = cell.outcomes.n_starts();
-        let (mut given_up, mut gain_before) = (false, f64::NAN);
-        let mut watch = |progress: &Progress| {
-            self.scheduler.watch(&cell.em, start, progress)?;
-            // What is left to gain if gains go on falling at their rate (Aitken).
-            let rate = progress.gain / gain_before;
-            gain_before = progress.gain;
-            let end = progress.log_likelihood + progress.gain * rate / (1.0 - rate);
-            if progress.iteration >= PATIENCE && rate < 1.0 && end < best - HOPELESS {
-                given_up = true;
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
+        let best = cell.outcomes.best();
+        let race = if is_neighbour {
+            Race::of_neighbour(best)
+        } else {
+            Race::of_data(best)
         };
-        let run = fit(&mut watch);
-        cell.outcomes.push(Run { given_up, ..run });
+        let start = cell.outcomes.n_starts();
+        let run = race.run(fit, &|progress| {
+            self.scheduler.watch(&cell.em, start, progress)
+        });
+        cell.outcomes.push(run);
     }
 
     /// The best mixture of each form starts its nearest richer forms, and then its nearest poorer ones. `cells` are in the order of the

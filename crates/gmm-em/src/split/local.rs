@@ -101,12 +101,12 @@ fn best_split(
     let cuts = cuts(search, part, seed)?;
     let fitted = |labels: &Vec<usize>| {
         let halves = search.assigned(&part.samples(), labels, 2)?;
-        search.iterate(halves, &part.samples(), FIRST)
+        search.iterate(halves, &part.samples(), FIRST, f64::NEG_INFINITY)
     };
     let (best, _) = (cuts.iter())
         .filter_map(fitted)
         .reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-    let (pair, objective) = search.iterate(best, &part.samples(), LAST)?;
+    let (pair, objective) = search.iterate(best, &part.samples(), LAST, f64::NEG_INFINITY)?;
     let (weights, means, blocks) = parts(&pair);
     let n_rows: f64 = (0..part.n_rows()).map(|i| part.weight(i)).sum();
     Some(Split {

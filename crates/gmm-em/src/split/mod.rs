@@ -22,6 +22,7 @@ use gmm_core::{CovarianceType, Covariances, GaussianMixture, Noise, Samples};
 use rand::Rng;
 use rayon::prelude::*;
 
+use crate::foresight::Foresight;
 use crate::pass::{assignment, expectation, row_by_row};
 use crate::sketch::Sketch;
 use crate::statistics::SufficientStatistics;
@@ -297,7 +298,13 @@ impl<'a> Search<'a> {
 
     /// Some EM iterations on the sketch; `None` if a component dies on the way.
     fn settle(&self, state: State, patience: Patience) -> Option<State> {
-        let (model, objective) = self.iterate(state.model, &self.sketch.samples(), patience)?;
+        self.settle_against(state, patience, f64::NEG_INFINITY)
+    }
+
+    /// [`Search::settle`] that ends early where it is foreseen to end below a rival.
+    fn settle_against(&self, state: State, patience: Patience, rival: f64) -> Option<State> {
+        let x = self.sketch.samples();
+        let (model, objective) = self.iterate(state.model, &x, patience, rival)?;
         Some(State::new(model, objective))
     }
 
@@ -307,8 +314,10 @@ impl<'a> Search<'a> {
         mut model: GaussianMixture,
         x: &Samples<'_>,
         patience: Patience,
+        rival: f64,
     ) -> Option<(GaussianMixture, f64)> {
         let prior = self.prior();
+        let mut foresight = Foresight::default();
         let mut before = f64::NEG_INFINITY;
         for iteration in 0.. {
             let shifts = model.means().to_owned();
@@ -318,7 +327,9 @@ impl<'a> Search<'a> {
                 return None;
             }
             let gain = (objective - before) / statistics.total_weight();
-            if iteration >= patience.n_iterations || gain <= patience.gain {
+            foresight.observe(objective);
+            let is_lost = foresight.end() < rival;
+            if iteration >= patience.n_iterations || gain <= patience.gain || is_lost {
                 return Some((model, objective));
             }
             before = objective;
@@ -395,17 +406,20 @@ impl<'a> Search<'a> {
         // Each accepted move gains, so that this ends; the bound keeps it short.
         for _ in 0..k {
             self.test(&mut state, rng)?;
-            let moved = merge::cheapest(&state.model, N_MERGES)
-                .into_iter()
-                .filter_map(|pair| self.trial(&state, pair))
-                .filter(|trial| trial.objective > state.objective - HOPELESS * n)
-                .filter_map(|trial| self.polish(&trial))
-                .reduce(|a, b| if b.objective > a.objective { b } else { a });
-            match moved {
-                Some(moved) if moved.objective > state.objective + WORTHWHILE * n => {
-                    state = moved.after(state);
+            let mut rival = state.objective + WORTHWHILE * n;
+            let mut best = None;
+            for pair in merge::cheapest(&state.model, N_MERGES) {
+                let polished = (self.trial(&state, pair))
+                    .filter(|trial| trial.objective > state.objective - HOPELESS * n)
+                    .and_then(|trial| self.settle_against(trial, POLISH, rival));
+                if let Some(polished) = polished.filter(|p| p.objective > rival) {
+                    rival = polished.objective;
+                    best = Some(polished);
                 }
-                _ => break,
+            }
+            match best {
+                Some(moved) => state = moved.after(state),
+                None => break,
             }
         }
         Ok(state)
