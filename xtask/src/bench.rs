@@ -48,7 +48,7 @@ Without one of these words: the criterion benchmarks of the package gmm-benches,
   What can't be installed is named and left out. The variables OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, which tie NumPy
   to slower routines than it would choose, are not passed on. mlpack is not compared: it fits from no start but its own.
 
---quality: the default call and scikit-learn (three starts, each once, 5 and 20 times) fit the tables of a suite, and a table
+--quality: the default call, scikit-learn (three starts, each once, 5 and 20 times) and, where R has it, mclust fit the tables of a suite, and a table
 shows how far each is from the best optimum known, and in what time. It takes some minutes and is kept as
 target/quality/quality.md.
 

@@ -168,10 +168,15 @@ impl Installed {
         match system.kind {
             Kind::Own(_) => Ok(()),
             Kind::Python(packages) => self.provide_packages(packages),
-            Kind::R => shell::output(&mut shell::program("Rscript", &["-e", "library(mclust)"]))
-                .map(|_| ())
-                .map_err(|_| "needs R with its package mclust (Debian: r-cran-mclust)".to_owned()),
+            Kind::R => Self::r_with_mclust(),
         }
+    }
+
+    /// Whether this machine has R and its package mclust, which we can't install into a folder of our own.
+    pub(super) fn r_with_mclust() -> Outcome {
+        shell::output(&mut shell::program("Rscript", &["-e", "library(mclust)"]))
+            .map(|_| ())
+            .map_err(|_| "needs R with its package mclust (Debian: r-cran-mclust)".to_owned())
     }
 
     /// Installs the packages that the environment's own list doesn't name yet.
