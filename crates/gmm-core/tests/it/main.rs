@@ -13,6 +13,7 @@ mod forms;
 mod frame;
 mod kernels;
 mod laws;
+mod log_responsibilities;
 mod messages;
 mod naive;
 mod noise;
