@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use gmm_core::block::BLOCK_ROWS;
 use gmm_core::covariance::Structure;
 use gmm_core::{CovarianceType, GaussianMixture, Proportions, Samples};
 
@@ -345,7 +346,8 @@ impl Em {
         Error::ConstantFeature { feature, value }
     }
 
-    /// Refuses statistics that no memory holds, before anything is computed.
+    /// Refuses what no memory holds, before anything is computed: four times the statistics (those of a pass, of the part that a thread
+    /// works on, and the covariances and factors of the model are as large), and the lanes of a block.
     fn check_size(&self, n_features: usize) -> Result<(), Error> {
         let form = self.covariance;
         let too_large = Error::TooLarge {
@@ -353,12 +355,22 @@ impl Em {
             n_features,
             form,
         };
-        let numbers = n_features
-            .checked_mul(n_features)
-            .map(|_| form.structure().scatter_len(n_features) + n_features)
-            .and_then(|n| n.checked_mul(self.n_components))
-            .filter(|n| Vec::<f64>::new().try_reserve_exact(*n).is_ok());
-        numbers.map(|_| ()).ok_or(too_large)
+        let statistics = || {
+            n_features.checked_mul(n_features)?;
+            let of_component = form.structure().scatter_len(n_features) + n_features;
+            of_component.checked_mul(self.n_components)?.checked_mul(4)
+        };
+        let lanes = || {
+            let rows = n_features.checked_mul(3)?;
+            rows.checked_add(self.n_components)?.checked_mul(BLOCK_ROWS)
+        };
+        let numbers = || statistics()?.checked_add(lanes()?);
+        let has_room = |n: usize| Vec::<f64>::new().try_reserve_exact(n).is_ok();
+        if numbers().is_some_and(has_room) {
+            Ok(())
+        } else {
+            Err(too_large)
+        }
     }
 
     /// The EM loop: E-step, stop or go on, M-step.

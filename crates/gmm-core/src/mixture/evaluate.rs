@@ -175,7 +175,7 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// [`Error::FeatureCount`], [`Error::NonFinite`], [`Error::SampleWeight`], [`Error::SampleWeightCount`],
-    /// [`Error::WeightOverflow`], [`Error::WeightRange`], [`Error::TooLarge`].
+    /// [`Error::WeightOverflow`], [`Error::WeightRange`], [`Error::TooLarge`], [`Error::TooWide`].
     pub fn log_density<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<f64>, Error> {
         let x = x.into();
         let mut out = self.output(x, 1, 0.0)?;
@@ -322,6 +322,7 @@ impl GaussianMixture {
     ) -> Result<Mat<f64>, Error> {
         x.check_shape(self.n_features())?;
         let rows = x.n_samples();
+        self.check_lanes()?;
         let too_large = Error::TooLarge { rows, columns };
         rows.checked_mul(columns).ok_or(too_large.clone())?;
         let mut out = Mat::new();
@@ -367,9 +368,22 @@ impl GaussianMixture {
         }
     }
 
+    /// Refuses rows so wide that a block of them, and the working memory beside it, don't fit into memory.
+    fn check_lanes(&self) -> Result<(), Error> {
+        let n_features = self.n_features();
+        let numbers = (3 * n_features + self.n_classes()).checked_mul(BLOCK_ROWS);
+        let has_room = |n: usize| Vec::<f64>::new().try_reserve_exact(n).is_ok();
+        if numbers.is_some_and(has_room) {
+            Ok(())
+        } else {
+            Err(Error::TooWide { n_features })
+        }
+    }
+
     /// Room for `width` values per row. The shape is checked first: a table without columns may claim any number of rows.
     fn output<T: Clone>(&self, x: Samples<'_>, width: usize, value: T) -> Result<Vec<T>, Error> {
         x.check_shape(self.n_features())?;
+        self.check_lanes()?;
         let too_large = Error::TooLarge {
             rows: x.n_samples(),
             columns: width,
