@@ -332,7 +332,15 @@ impl Em {
         let counted = |row: &usize| x.weights().is_none_or(|w| w[*row] > 0.0);
         let mut rows = (0..x.n_samples()).filter(counted);
         let value = x.value(rows.next().unwrap_or(0), feature);
-        let varies = rows.any(|row| (x.value(row, feature) - value).abs() > 0.0);
+        let largest = rows.fold(0.0f64, |m, row| {
+            m.max((x.value(row, feature) - value).abs())
+        });
+        let varies = largest > 0.0;
+        if varies && largest * largest < f64::MIN_POSITIVE {
+            // Of values of 1e-320 no frame makes numbers of size 1, and their variance is none.
+            let component = 0;
+            return gmm_core::Error::Range { component, feature }.into();
+        }
         let is_widest = |j: &usize| variances.iter().all(|v| *v <= variances[*j]);
         let widest = (0..variances.len()).find(is_widest).unwrap_or(feature);
         if varies && widest != feature && !self.covariance.is_scale_free() {
