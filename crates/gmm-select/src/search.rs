@@ -6,6 +6,7 @@ use gmm_core::{CovarianceType, Samples};
 use gmm_em::{Em, Progress};
 use rayon::prelude::*;
 
+use crate::error::check_count;
 use crate::scheduler::{N_STEPS, Scheduler};
 use crate::selection::{Candidate, Fitted, Selection};
 use crate::{Criterion, Error, MultiStart, Scores, Starts};
@@ -127,7 +128,7 @@ impl Search {
     /// Runs the search.
     ///
     /// # Errors
-    /// [`Error::NoCandidates`]; if no candidate could be fitted, the reason of the first.
+    /// [`Error::NoCandidates`]; [`Error::TooMany`]; if no candidate could be fitted, the reason of the first.
     pub fn run<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Selection, Error> {
         self.run_watched(x, &|_| ControlFlow::Continue(()))
     }
@@ -146,6 +147,7 @@ impl Search {
         if self.n_candidates() == 0 || self.n_starts == 0 {
             return Err(Error::NoCandidates);
         }
+        check_count(self.n_candidates().saturating_mul(self.n_starts))?;
         let cells = self.covariances.iter();
         let cells: Vec<(usize, CovarianceType)> = cells
             .flat_map(|form| self.components.iter().map(|n| (*n, *form)))
