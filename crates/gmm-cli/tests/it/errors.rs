@@ -72,12 +72,12 @@ fn columns_that_are_constant() {
     );
     // These are not constant, but their squares are nothing.
     let last_bits = "a,b\n1,1e-320\n2,2e-320\n3,5e-320\n4,0\n";
-    for command in [["fit", "-", "-k", "1"], ["select", "-", "-k", "1-2"]] {
-        gmm_on(last_bits, &command).refused(
-            1,
-            "standard input: the variance of column \"b\" leaves the range of 64-bit numbers; rescale that column",
-        );
-    }
+    gmm_on(last_bits, &["fit", "-", "-k", "1"]).refused(
+        1,
+        "standard input: the variance of column \"b\" leaves the range of 64-bit numbers; rescale that column",
+    );
+    // To circles, which measure all columns in one unit, such a column is a constant one.
+    gmm_on(last_bits, &["select", "-", "-k", "1-2"]).ok();
 }
 
 #[test]
