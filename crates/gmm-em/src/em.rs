@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use gmm_core::block::BLOCK_ROWS;
 use gmm_core::covariance::Structure;
 use gmm_core::{CovarianceType, GaussianMixture, Proportions, Samples};
 
@@ -304,7 +303,7 @@ impl Em {
                 n_components: self.n_components,
             });
         }
-        self.check_size(x.n_features())?;
+        crate::memory::check(self, x.n_features())?;
         let summary = Summary::new(x, self.covariance)?;
         if self.n_components > summary.n_rows {
             return Err(Error::TooFewRows {
@@ -352,33 +351,6 @@ impl Em {
             };
         }
         Error::ConstantFeature { feature, value }
-    }
-
-    /// Refuses what no memory holds, before anything is computed: four times the statistics (those of a pass, of the part that a thread
-    /// works on, and the covariances and factors of the model are as large), and the lanes of a block.
-    fn check_size(&self, n_features: usize) -> Result<(), Error> {
-        let form = self.covariance;
-        let too_large = Error::TooLarge {
-            n_components: self.n_components,
-            n_features,
-            form,
-        };
-        let statistics = || {
-            n_features.checked_mul(n_features)?;
-            let of_component = form.structure().scatter_len(n_features) + n_features;
-            of_component.checked_mul(self.n_components)?.checked_mul(4)
-        };
-        let lanes = || {
-            let rows = n_features.checked_mul(3)?;
-            rows.checked_add(self.n_components)?.checked_mul(BLOCK_ROWS)
-        };
-        let numbers = || statistics()?.checked_add(lanes()?);
-        let has_room = |n: usize| Vec::<f64>::new().try_reserve_exact(n).is_ok();
-        if numbers().is_some_and(has_room) {
-            Ok(())
-        } else {
-            Err(too_large)
-        }
     }
 
     /// The EM loop: E-step, stop or go on, M-step.

@@ -41,6 +41,7 @@ mod hierarchy;
 mod history;
 mod kmeans;
 mod maximize;
+mod memory;
 mod noise;
 mod pass;
 mod precision;

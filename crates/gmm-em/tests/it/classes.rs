@@ -167,11 +167,11 @@ fn form() -> impl Strategy<Value = CovarianceType> {
     prop::sample::select(CovarianceType::ALL.to_vec())
 }
 
-fn proportions() -> impl Strategy<Value = Proportions> {
+pub(crate) fn proportions() -> impl Strategy<Value = Proportions> {
     prop::sample::select(Proportions::ALL.to_vec())
 }
 
-fn noise() -> impl Strategy<Value = Option<NoiseVolume>> {
+pub(crate) fn noise() -> impl Strategy<Value = Option<NoiseVolume>> {
     prop_oneof![
         Just(None),
         Just(Some(NoiseVolume::Box)),
@@ -227,47 +227,6 @@ proptest! {
         prop_assert_eq!(fit.model().noise().is_some(), noise.is_some());
         prop_assert_eq!(fit.model().proportions(), proportions);
         prop_assert!(proportions == Proportions::Free || is_equal(fit.model()));
-    }
-
-    /// The same over several blocks, with a ragged end and weights of many sizes.
-    #[test]
-    fn the_likelihood_never_falls_over_many_blocks(
-        n in 250usize..=1100,
-        k in 1usize..=5,
-        form in form(),
-        start in prop::sample::select(Initialization::ALL.to_vec()),
-        regularization in prop::sample::select(vec![
-            Regularization::None,
-            Regularization::Floor(1e-9),
-            Regularization::Prior(ConjugatePrior::default()),
-        ]),
-        proportions in proportions(),
-        noise in noise(),
-        accelerated in any::<bool>(),
-        precision in prop::sample::select(vec![Precision::Double, Precision::Mixed]),
-        scale in 0.0f64..6.0,
-        seed in any::<u64>(),
-    ) {
-        let x = data::overlapping(seed, n, 3, 4).x;
-        // Weights over so many powers of ten, or none.
-        let weights: Vec<f64> = (0..n).map(|i| 10f64.powf(-scale * ((i * 7) % 11) as f64 / 10.0)).collect();
-        let samples = if seed % 2 == 0 { Samples::from(&x).with_weights(&weights) } else { Samples::from(&x) };
-        let acceleration = if accelerated { Acceleration::OverRelaxation } else { Acceleration::None };
-        let em = Em::new(k).covariance(form).initialization(start).regularization(regularization)
-            .acceleration(acceleration).precision(precision).proportions(proportions).noise(noise).seed(seed).max_iterations(40);
-        let Ok(fit) = em.fit(samples) else { return Ok(()) };
-        let jumps = |e: &Event| matches!(e, Event::Dropped { .. } | Event::Reseeded { .. });
-        if !fit.report().events.iter().any(jumps) {
-            let epsilon = match precision {
-                Precision::Mixed if noise.is_none() => f64::from(f32::EPSILON) / f64::EPSILON,
-                _ => 1.0,
-            };
-            for (i, pair) in fit.report().objective.windows(2).enumerate() {
-                prop_assert!(pair[1] >= pair[0] - epsilon * slack(&fit, 3), "iteration {}: {} to {}", i + 1, pair[0], pair[1]);
-            }
-        }
-        let told = fit.report().events.iter().any(|e| matches!(e, Event::Fell { .. }));
-        prop_assert!(!told, "{}", fit.report());
     }
 
     #[test]
