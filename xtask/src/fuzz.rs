@@ -12,13 +12,18 @@ pub(crate) const COMMAND: Command = Command {
     help: "\
 Feeds one fuzz target with inputs that look for a panic, an endless loop or a broken property.
 
-Usage: cargo xtask fuzz [TARGET] [--time SECONDS]
+Usage: cargo xtask fuzz [TARGET] [--time SECONDS] [--sanitizer NAME]
 
-  TARGET          one of the targets; without it they are listed
-  --time SECONDS  how long (default 60); compiling comes before and takes some minutes the first time
+  TARGET            one of the targets; without it they are listed
+  --time SECONDS    how long (default 60); compiling comes before and takes some minutes the first time
+  --sanitizer NAME  none (the default) or address
 
 Runs on stable without a sanitizer: what we look for are panics and broken promises, and the libraries have no unsafe
-code of their own. cargo-fuzz is installed if it's missing; libFuzzer needs a C++ compiler.
+code of their own. `--sanitizer address` watches the memory of what they depend on, too (half as fast, compiled apart; stable
+with its unstable options let loose). cargo-fuzz is installed if it's missing; libFuzzer needs a C++ compiler.
+
+The last line says how many inputs were tried, and how many of the places that libFuzzer counts (edges between basic blocks, those
+of the dependencies included) were reached.
 
 A crasher is shrunk (`cargo fuzz tmin`) and copied to fuzz/regressions/TARGET/. The ordinary tests replay that folder,
 so that the crasher fails `cargo test --workspace` from then on: mend the bug and commit both. For the run itself
@@ -32,7 +37,11 @@ const DEFAULT_SECONDS: u32 = 60;
 
 fn run(arguments: &[String]) -> Outcome {
     let targets = targets(&shell::root())?;
-    let Request { target, seconds } = parse(arguments)?;
+    let Request {
+        target,
+        seconds,
+        sanitizer,
+    } = parse(arguments)?;
     let Some(target) = target else {
         println!("the fuzz targets, for `cargo xtask fuzz TARGET`:");
         for target in &targets {
@@ -47,19 +56,42 @@ fn run(arguments: &[String]) -> Outcome {
         ));
     }
     install()?;
-    fuzz(&target, seconds)
+    fuzz(&target, seconds, sanitizer)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Request {
     target: Option<String>,
     seconds: u32,
+    sanitizer: Sanitizer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sanitizer {
+    None,
+    Address,
+}
+
+impl Sanitizer {
+    /// `cargo fuzz` with a subcommand. What is compiled with other flags lies in a folder of its own, so that neither undoes the other.
+    fn cargo_fuzz(self, subcommand: &str) -> std::process::Command {
+        let mut command = shell::cargo(&["fuzz", subcommand, "--sanitizer"]);
+        match self {
+            Self::None => command.arg("none"),
+            Self::Address => command
+                .args(["address", "--target-dir", "fuzz/target/address"])
+                // The runtime comes with stable, the option to link it (-Zsanitizer) doesn't.
+                .env("RUSTC_BOOTSTRAP", "1"),
+        };
+        command
+    }
 }
 
 fn parse(arguments: &[String]) -> Outcome<Request> {
     let mut request = Request {
         target: None,
         seconds: DEFAULT_SECONDS,
+        sanitizer: Sanitizer::None,
     };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
@@ -74,6 +106,12 @@ fn parse(arguments: &[String]) -> Outcome<Request> {
                 .ok_or_else(|| {
                     format!("`--time` takes a number of seconds above 0, and `{value}` is none")
                 })?;
+        } else if word == "--sanitizer" {
+            request.sanitizer = match words.next().map(String::as_str) {
+                Some("none") => Sanitizer::None,
+                Some("address") => Sanitizer::Address,
+                _ => return Err("`--sanitizer` takes none or address".to_owned()),
+            };
         } else if word.starts_with('-') || request.target.is_some() {
             return Err(format!(
                 "`{word}` is one word too many; see `cargo xtask fuzz --help`"
@@ -130,7 +168,7 @@ fn install() -> Outcome {
     shell::run(&mut shell::cargo(&["install", "cargo-fuzz", "--locked"]))
 }
 
-fn fuzz(target: &str, seconds: u32) -> Outcome {
+fn fuzz(target: &str, seconds: u32, sanitizer: Sanitizer) -> Outcome {
     let root = shell::root();
     let fuzz = root.join("fuzz");
     let regressions = fuzz.join("regressions").join(target);
@@ -142,7 +180,8 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     let artifacts = fuzz.join("artifacts").join(target);
     let before = listed(&artifacts)?;
 
-    let mut command = shell::cargo(&["fuzz", "run", "--sanitizer", "none", target]);
+    let mut command = sanitizer.cargo_fuzz("run");
+    command.arg(target);
     // libFuzzer writes to the first folder and reads all; the regressions are good seeds.
     command.args([corpus.as_os_str(), regressions.as_os_str()]);
     command.args(["--", &format!("-max_total_time={seconds}")]);
@@ -153,7 +192,9 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
         "-max_len=1024",
         "-len_control=0",
     ]);
-    let outcome = shell::run(&mut command);
+    let mut reach = Reach::default();
+    let outcome = shell::run_watched(&mut command, |line| reach.add_line(line));
+    println!("{target}: {}", reach.line());
 
     let crashers: Vec<PathBuf> = listed(&artifacts)?
         .into_iter()
@@ -166,7 +207,7 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     }
     let mut report = format!("{target} has crashers, shrunk and copied:");
     for crasher in &crashers {
-        let shrunk = shrink(target, crasher, &artifacts)?;
+        let shrunk = shrink(target, crasher, &artifacts, sanitizer)?;
         let copy = regressions.join(regression_name(crasher));
         fs::copy(&shrunk, &copy)
             .map_err(|error| format!("cannot copy to {}: {error}", copy.display()))?;
@@ -176,19 +217,56 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     Err(report)
 }
 
+/// How far a run got, by what libFuzzer writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reach {
+    n_executions: u64,
+    /// Counters that are not 0.
+    n_edges: u64,
+    /// All counters.
+    n_counters: u64,
+}
+
+impl Reach {
+    /// Adds a line such as `INFO: Loaded 1 modules   (5678 inline 8-bit counters): 5678 [...]` or
+    /// `#4096  pulse  cov: 1234 ft: 2345 corp: 99/12Kb exec/s: 2048 rss: 99Mb`.
+    fn add_line(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = |word: &str| word.parse::<u64>().ok();
+        for pair in words.windows(2) {
+            match pair {
+                ["cov:", count] => self.n_edges = number(count).unwrap_or(self.n_edges),
+                [count, "inline"] => {
+                    let count = count.strip_prefix('(').and_then(number);
+                    self.n_counters = count.unwrap_or(self.n_counters);
+                }
+                _ => {}
+            }
+        }
+        if let Some(count) = words.first().and_then(|word| word.strip_prefix('#')) {
+            self.n_executions = number(count).unwrap_or(self.n_executions);
+        }
+    }
+
+    fn line(&self) -> String {
+        let share = 100.0 * self.n_edges as f64 / self.n_counters.max(1) as f64;
+        format!(
+            "{} executions, {} of {} edges ({share:.1} %)",
+            self.n_executions, self.n_edges, self.n_counters
+        )
+    }
+}
+
 /// Runs `cargo fuzz tmin` and returns the smallest input that still crashes; the crasher itself if none is smaller.
-fn shrink(target: &str, crasher: &Path, artifacts: &Path) -> Outcome<PathBuf> {
+fn shrink(
+    target: &str,
+    crasher: &Path,
+    artifacts: &Path,
+    sanitizer: Sanitizer,
+) -> Outcome<PathBuf> {
     let before = listed(artifacts)?;
-    let mut command = shell::cargo(&[
-        "fuzz",
-        "tmin",
-        "--sanitizer",
-        "none",
-        "--runs",
-        "2000",
-        target,
-    ]);
-    command.arg(crasher);
+    let mut command = sanitizer.cargo_fuzz("tmin");
+    command.args(["--runs", "2000", target]).arg(crasher);
     // A failure here (a slow input, say) only means that the crasher stays as it is.
     if let Err(failure) = shell::run(&mut command) {
         println!("{failure}; the crasher stays as it is");
@@ -228,10 +306,35 @@ mod tests {
         let request = |target: Option<&str>, seconds| Request {
             target: target.map(str::to_owned),
             seconds,
+            sanitizer: Sanitizer::None,
         };
         assert_eq!(parse(&words("")), Ok(request(None, DEFAULT_SECONDS)));
         assert_eq!(parse(&words("csv --time 5")), Ok(request(Some("csv"), 5)));
         assert_eq!(parse(&words("--time 5 csv")), Ok(request(Some("csv"), 5)));
+        let watched = Request {
+            sanitizer: Sanitizer::Address,
+            ..request(Some("csv"), DEFAULT_SECONDS)
+        };
+        assert_eq!(parse(&words("csv --sanitizer address")), Ok(watched));
+        assert_eq!(
+            parse(&words("csv --sanitizer none")),
+            Ok(request(Some("csv"), DEFAULT_SECONDS))
+        );
+    }
+
+    #[test]
+    fn the_reach_of_a_run_is_that_of_its_last_line() {
+        let mut reach = Reach::default();
+        for line in [
+            "INFO: Running with entropic power schedule (0xFF, 100).",
+            "INFO: Loaded 1 modules   (5678 inline 8-bit counters): 5678 [0x1, 0x2), ",
+            "#2\tINITED cov: 100 ft: 101 corp: 1/1b exec/s: 0 rss: 40Mb",
+            "#4096\tNEW    cov: 1234 ft: 2345 corp: 99/12Kb lim: 1024 exec/s: 2048 rss: 99Mb L: 3/9 MS: 1 CopyPart-",
+            "Done 4096 runs in 2 second(s)",
+        ] {
+            reach.add_line(line);
+        }
+        assert_eq!(reach.line(), "4096 executions, 1234 of 5678 edges (21.7 %)");
     }
 
     #[test]
@@ -245,6 +348,10 @@ mod tests {
             (
                 "csv --time soon",
                 "`--time` takes a number of seconds above 0, and `soon` is none",
+            ),
+            (
+                "csv --sanitizer thread",
+                "`--sanitizer` takes none or address",
             ),
             (
                 "csv load",

@@ -133,6 +133,27 @@ pub(crate) fn run_tests(command: &mut Command) -> (Tally, Outcome) {
     (tally, outcome)
 }
 
+/// Runs a command in sight of the person, and shows `watch` each line that it writes to standard error.
+pub(crate) fn run_watched(command: &mut Command, mut watch: impl FnMut(&str)) -> Outcome {
+    println!("$ {}", line(command));
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_start(command, &error))?;
+    if let Some(stderr) = child.stderr.take() {
+        for bytes in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            let text = String::from_utf8_lossy(&bytes);
+            eprintln!("{text}");
+            watch(&text);
+        }
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{}` ended with {status}", line(command))),
+        Err(error) => Err(format!("`{}` was lost: {error}", line(command))),
+    }
+}
+
 fn cannot_start(command: &Command, error: &std::io::Error) -> String {
     format!("cannot start `{}`: {error}", line(command))
 }

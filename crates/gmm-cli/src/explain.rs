@@ -11,6 +11,7 @@ use gmm_io::table::TableError;
 
 use crate::data::Data;
 use crate::failure::Failure;
+use crate::number;
 use crate::text::counted;
 
 /// An error and its causes on one line.
@@ -100,7 +101,8 @@ pub(crate) fn fit(error: &gmm_em::Error, data: &Data) -> String {
             data.feature(*pivot)
         ),
         Error::Empty { iteration, .. } => format!(
-            "a component lost all its rows at iteration {iteration}; ask for fewer components (-k) or --rescue drop"
+            "a component lost all its rows at iteration {iteration}; ask for fewer components (-k), --rescue drop or, with --noise, \
+             for a larger volume"
         ),
         other => other.to_string(),
     }
@@ -158,8 +160,9 @@ pub(crate) fn core(error: &gmm_core::Error, data: &Data) -> String {
 /// A feature that is the same in every row, where the form or the data as a whole don't bear it.
 pub(crate) fn constant(feature: usize, value: f64, data: &Data) -> String {
     format!(
-        "{} is constant ({value} in every row); leave it out with --exclude {}",
+        "{} is constant ({} in every row); leave it out with --exclude {}",
         data.feature(feature),
+        number::shortest(value),
         data.feature_option(feature)
     )
 }

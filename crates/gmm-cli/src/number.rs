@@ -47,6 +47,15 @@ pub(crate) fn exact(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// The shortest text for a number, with an exponent where there would be more zeros than digits.
+pub(crate) fn shortest(value: f64) -> String {
+    if value.abs() > 0.0 && !(1e-5..1e16).contains(&value.abs()) {
+        format!("{value:e}")
+    } else {
+        value.to_string()
+    }
+}
+
 /// ⌊log₁₀ |x|⌋; that of 1 for 0.
 fn exponent_of(value: f64) -> i32 {
     if value.abs() > 0.0 && value.is_finite() {
@@ -64,6 +73,13 @@ fn exponent_of(value: f64) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zeros_are_not_spelled_out() {
+        let numbers = [0.0, 1.0, -2.5, 1e-5, 3e-320, 1e16, -1e300];
+        let texts = ["0", "1", "-2.5", "0.00001", "3e-320", "1e16", "-1e300"];
+        assert_eq!(numbers.map(shortest), texts);
+    }
 
     #[test]
     fn the_spread_decides_on_the_digits() {

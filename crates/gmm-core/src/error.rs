@@ -272,6 +272,12 @@ pub enum Error {
         /// Columns of the table.
         columns: usize,
     },
+    /// Rows are so wide that the working memory of one thread does not fit into memory.
+    #[error("256 rows of {n_features} features do not fit into memory; use fewer features")]
+    TooWide {
+        /// Number of features.
+        n_features: usize,
+    },
     /// The parameters leave the range of f64 when the units change.
     #[error(
         "the covariance of component {component} leaves the range of f64 at feature {feature}; rescale that column"

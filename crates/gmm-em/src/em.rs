@@ -303,7 +303,7 @@ impl Em {
                 n_components: self.n_components,
             });
         }
-        self.check_size(x.n_features())?;
+        crate::memory::check(self, x.n_features())?;
         let summary = Summary::new(x, self.covariance)?;
         if self.n_components > summary.n_rows {
             return Err(Error::TooFewRows {
@@ -331,7 +331,15 @@ impl Em {
         let counted = |row: &usize| x.weights().is_none_or(|w| w[*row] > 0.0);
         let mut rows = (0..x.n_samples()).filter(counted);
         let value = x.value(rows.next().unwrap_or(0), feature);
-        let varies = rows.any(|row| (x.value(row, feature) - value).abs() > 0.0);
+        let largest = rows.fold(0.0f64, |m, row| {
+            m.max((x.value(row, feature) - value).abs())
+        });
+        let varies = largest > 0.0;
+        if varies && largest * largest < f64::MIN_POSITIVE {
+            // Of values of 1e-320 no frame makes numbers of size 1, and their variance is none.
+            let component = 0;
+            return gmm_core::Error::Range { component, feature }.into();
+        }
         let is_widest = |j: &usize| variances.iter().all(|v| *v <= variances[*j]);
         let widest = (0..variances.len()).find(is_widest).unwrap_or(feature);
         if varies && widest != feature && !self.covariance.is_scale_free() {
@@ -343,22 +351,6 @@ impl Em {
             };
         }
         Error::ConstantFeature { feature, value }
-    }
-
-    /// Refuses statistics that no memory holds, before anything is computed.
-    fn check_size(&self, n_features: usize) -> Result<(), Error> {
-        let form = self.covariance;
-        let too_large = Error::TooLarge {
-            n_components: self.n_components,
-            n_features,
-            form,
-        };
-        let numbers = n_features
-            .checked_mul(n_features)
-            .map(|_| form.structure().scatter_len(n_features) + n_features)
-            .and_then(|n| n.checked_mul(self.n_components))
-            .filter(|n| Vec::<f64>::new().try_reserve_exact(*n).is_ok());
-        numbers.map(|_| ()).ok_or(too_large)
     }
 
     /// The EM loop: E-step, stop or go on, M-step.

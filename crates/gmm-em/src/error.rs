@@ -24,7 +24,10 @@ pub enum Error {
         n_components: usize,
     },
     /// A feature has the same value in every row, so that no density exists.
-    #[error("feature {feature} is constant ({value}); leave that column out or use a ridge")]
+    #[error(
+        "feature {feature} is constant ({}); leave that column out or use a ridge",
+        shortest(*value)
+    )]
     ConstantFeature {
         /// The feature.
         feature: usize,
@@ -172,4 +175,13 @@ pub enum Error {
         /// The form.
         form: gmm_core::CovarianceType,
     },
+}
+
+/// The shortest text for a number: 300 zeros tell nobody how large it is.
+fn shortest(value: f64) -> String {
+    if value.abs() > 0.0 && !(1e-5..1e16).contains(&value.abs()) {
+        format!("{value:e}")
+    } else {
+        value.to_string()
+    }
 }

@@ -42,6 +42,7 @@ mod hierarchy;
 mod history;
 mod kmeans;
 mod maximize;
+mod memory;
 mod noise;
 mod pass;
 mod precision;

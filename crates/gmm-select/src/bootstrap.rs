@@ -9,6 +9,7 @@ use gmm_em::{Em, Start};
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::error::check_count;
 use crate::resampling::{generator, resampled_weights};
 
 /// How far the replicates of a fit have come, as a watcher sees it.
@@ -72,7 +73,7 @@ impl Bootstrap {
     /// Fits all replicates, in parallel. One that fails, loses a component or gets one at the variance floor is counted and left out.
     ///
     /// # Errors
-    /// [`Error::Level`]; [`Error::TooFewReplicates`] if fewer than two replicates are left; those of a table that can't be fitted.
+    /// [`Error::Level`]; [`Error::TooMany`]; [`Error::TooFewReplicates`] if fewer than two replicates are left; those of a table that can't be fitted.
     pub fn run<'a>(
         &self,
         model: &GaussianMixture,
@@ -131,6 +132,7 @@ impl Bootstrap {
                 _ => Replicate::Failed,
             }
         };
+        check_count(self.n_replicates)?;
         let replicates: Vec<Replicate> = (0..self.n_replicates)
             .into_par_iter()
             .map(replicate)

@@ -8,6 +8,7 @@ use gmm_core::{GaussianMixture, Samples};
 use gmm_em::{Em, derived_seed};
 use rayon::prelude::*;
 
+use crate::error::check_count;
 use crate::resampling::generator;
 use crate::{Error, MultiStart, ReplicateProgress, ReplicateWatcher, Starts};
 
@@ -61,7 +62,7 @@ impl ComponentTest {
     ///
     /// # Errors
     /// [`Error::Level`]; [`Error::NoCandidates`] for no numbers of components or no starts; those of a fit to the data;
-    /// [`Error::TooFewReplicates`] if no replicate is left.
+    /// [`Error::TooMany`]; [`Error::TooFewReplicates`] if no replicate is left.
     pub fn run<'a>(
         &self,
         x: impl Into<Samples<'a>>,
@@ -125,6 +126,7 @@ impl ComponentTest {
         };
         let answer = || watcher(progress(0));
         let seed = self.em.base_seed();
+        check_count(self.n_replicates)?;
         let (null, alternative) = self.fits(x, n_components, seed, &answer)?;
         let statistic = ratio(&null, &alternative);
         let model = null.best().model();

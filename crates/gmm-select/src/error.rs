@@ -22,6 +22,12 @@ pub enum Error {
         /// Replicates that failed.
         n_failed: usize,
     },
+    /// There are more replicates or starts than results that memory holds.
+    #[error("the results of {n} replicates or starts do not fit into memory; ask for fewer")]
+    TooMany {
+        /// How many were asked for.
+        n: usize,
+    },
     /// The probability of an interval or a test is not between 0 and 1.
     #[error("the level is {value}; it must be above 0 and below 1, such as 0.95 for intervals")]
     Level {
@@ -67,4 +73,10 @@ impl From<gmm_core::Error> for Error {
     fn from(error: gmm_core::Error) -> Self {
         Self::Fit(error.into())
     }
+}
+
+/// Refuses more results than memory holds, before the first is computed: some 500 bytes each, what they point to apart.
+pub(crate) fn check_count(n: usize) -> Result<(), Error> {
+    let room = Vec::<[u64; 64]>::new().try_reserve_exact(n);
+    room.map_err(|_| Error::TooMany { n })
 }

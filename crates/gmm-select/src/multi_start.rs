@@ -6,6 +6,7 @@ use gmm_core::Samples;
 use gmm_em::{Acceleration, Em, Fit, Initialization, Progress, Start, derived_seed};
 use rayon::prelude::*;
 
+use crate::error::check_count;
 use crate::part::Part;
 use crate::race::Race;
 use crate::starts::{Outcomes, Run};
@@ -66,7 +67,7 @@ impl MultiStart {
     /// Runs all starts, in parallel.
     ///
     /// # Errors
-    /// [`Error::NoCandidates`] for zero starts; if all starts fail, the reason of the first.
+    /// [`Error::NoCandidates`] for zero starts; [`Error::TooMany`]; if all starts fail, the reason of the first.
     pub fn run<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Starts, Error> {
         self.run_watched(x, &|_, _| ControlFlow::Continue(()))
     }
@@ -81,6 +82,7 @@ impl MultiStart {
         x: impl Into<Samples<'a>>,
         watcher: &(dyn Fn(usize, &Progress) -> ControlFlow<()> + Sync),
     ) -> Result<Starts, Error> {
+        check_count(self.n_starts)?;
         let x = x.into();
         let part = (self.n_starts > 1)
             .then(|| Part::draw(&x, self.em.n_components(), self.em.base_seed()))

@@ -6,6 +6,7 @@ use gmm_core::{CovarianceType, Samples};
 use gmm_em::{Em, Progress};
 use rayon::prelude::*;
 
+use crate::error::check_count;
 use crate::held_out::cross_validated;
 use crate::scheduler::{N_STEPS, Scheduler, Watcher};
 use crate::selection::{Candidate, Fitted, Selection};
@@ -162,7 +163,7 @@ impl Search {
     /// Runs the search.
     ///
     /// # Errors
-    /// [`Error::NoCandidates`]; [`Error::Folds`] and [`Error::FoldRows`] for a cross-validation; if no candidate could be fitted, the
+    /// [`Error::NoCandidates`]; [`Error::TooMany`]; [`Error::Folds`] and [`Error::FoldRows`] for a cross-validation; if no candidate could be fitted, the
     /// reason of the first.
     pub fn run<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Selection, Error> {
         self.run_watched(x, &|_| ControlFlow::Continue(()))
@@ -182,6 +183,8 @@ impl Search {
         if self.n_candidates() == 0 || self.n_starts == 0 {
             return Err(Error::NoCandidates);
         }
+        let n_fits = self.n_steps().saturating_mul(self.n_starts);
+        check_count(n_fits)?;
         let folds = match &self.folds {
             None if self.criterion == Criterion::CrossValidation => {
                 let seed = self.em.base_seed();

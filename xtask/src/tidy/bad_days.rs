@@ -8,8 +8,8 @@ pub(super) const PAGE: &str = "docs/BAD-DAYS.md";
 
 /// Checks the page against the sources of the tests.
 ///
-/// A line of a table is `| case | result | tests |`. A test is `` `crate::file::function` ``, for `crates/crate/tests/it/file.rs`. What
-/// stands in the result between backticks and has a blank in it is a message, which one of the files holds word by word.
+/// A line of a table is `| case | result | tests |`. A test is `` `crate::file::function` ``, for `crates/crate/tests/it/file.rs`, or for
+/// `crates/crate/tests/file/main.rs` where tests need a program of their own. What stands in the result between backticks and has a blank in it is a message, which one of the files holds word by word.
 pub(super) fn check(text: &str, sources: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -33,8 +33,8 @@ pub(super) fn check(text: &str, sources: &[Source]) -> Vec<Finding> {
             );
         }
         for name in named {
-            let found = file_of(name).and_then(|(path, function)| {
-                let source = sources.iter().find(|source| source.path == path)?;
+            let found = files_of(name).and_then(|(paths, function)| {
+                let source = sources.iter().find(|source| paths.contains(&source.path))?;
                 source
                     .code
                     .contains(&format!("fn {function}("))
@@ -66,16 +66,23 @@ pub(super) fn check(text: &str, sources: &[Source]) -> Vec<Finding> {
     findings
 }
 
-/// The path of a test and the name of its function.
-fn file_of(name: &str) -> Option<(String, &str)> {
+/// The paths that a test may have and the name of its function.
+fn files_of(name: &str) -> Option<(Vec<String>, &str)> {
     let [package, file, function] = name.split("::").collect::<Vec<_>>()[..] else {
         return None;
     };
-    let path = match package {
-        "fuzz" => "fuzz/replay.rs".to_owned(),
-        _ => format!("crates/{package}/tests/it/{file}.rs"),
+    let paths = match package {
+        "fuzz" => vec!["fuzz/replay.rs".to_owned()],
+        _ => ["it/{file}", "{file}/main"]
+            .map(|place| {
+                format!(
+                    "crates/{package}/tests/{}.rs",
+                    place.replace("{file}", file)
+                )
+            })
+            .to_vec(),
     };
-    Some((path, function))
+    Some((paths, function))
 }
 
 /// What stands between backticks.

@@ -123,7 +123,7 @@ impl Account {
                 ));
             }
             if step.n_stopped > 0 {
-                notes.push("interrupted: the last p-value is that of the tables so far".to_owned());
+                notes.push("cut short: the last p-value is that of the tables so far".to_owned());
             }
         }
         Self {

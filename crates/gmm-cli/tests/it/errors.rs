@@ -65,6 +65,19 @@ fn columns_that_are_constant() {
     );
     // What the message says helps.
     gmm_on(named, &["fit", "-", "-k", "1", "--exclude", "b"]).ok();
+    // 300 zeros would not.
+    gmm_on("a,b\n1,1e300\n2,1e300\n4,1e300\n", &["fit", "-", "-k", "1"]).refused(
+        1,
+        "standard input: column \"b\" is constant (1e300 in every row); leave it out with --exclude b",
+    );
+    // These are not constant, but their squares are nothing.
+    let last_bits = "a,b\n1,1e-320\n2,2e-320\n3,5e-320\n4,0\n";
+    gmm_on(last_bits, &["fit", "-", "-k", "1"]).refused(
+        1,
+        "standard input: the variance of column \"b\" leaves the range of 64-bit numbers; rescale that column",
+    );
+    // To circles, which measure all columns in one unit, such a column is a constant one.
+    gmm_on(last_bits, &["select", "-", "-k", "1-2"]).ok();
 }
 
 #[test]
@@ -335,4 +348,14 @@ fn columns_that_are_nothing_next_to_others() {
     );
     // What the message says helps.
     gmm_on(text, &[&args[..], &["diag"]].concat()).ok();
+}
+
+#[test]
+fn noise_that_takes_all_rows() {
+    let fit = ["fit", "data/old_faithful.csv", "-k", "2", "--noise=1e-300"];
+    let ran = gmm(&fit);
+    assert_eq!(ran.code, Some(1));
+    let remedy =
+        "ask for fewer components (-k), --rescue drop or, with --noise, for a larger volume\n";
+    assert!(ran.err.ends_with(remedy), "{}", ran.err);
 }

@@ -139,6 +139,48 @@ fn too_little_memory_is_an_error() {
     );
 }
 
+/// Few rows so wide that not even the working memory of one thread fits: 400 000 features take 2.4 GB for 256 rows.
+#[test]
+fn rows_that_are_too_wide_are_an_error() {
+    let folder = Folder::new();
+    let n_features = 400_000;
+    let x = gmm_core::faer::Mat::from_fn(3, n_features, |i, j| ((i * 31 + j * 17) % 101) as f64);
+    let path = folder.path("wide.npy");
+    gmm_io::table::save_npy(&path, x.as_ref()).unwrap();
+    let data = path.display().to_string();
+    let model = folder.word("wide.gmm");
+    let variances = gmm_core::faer::Mat::from_fn(1, n_features, |_, _| 1.0);
+    let mixture = gmm_core::GaussianMixture::new(
+        vec![1.0],
+        gmm_core::faer::Mat::zeros(1, n_features),
+        gmm_core::Covariances::diag(variances.as_ref()).unwrap(),
+    );
+    gmm_io::save(&model, mixture.unwrap()).unwrap();
+    let under = |args: &[&str]| {
+        let output = limited("ulimit -v 1000000", args).output().unwrap();
+        Ran::from(output)
+    };
+    let threads = ["--threads", "1", "--quiet"];
+    for form in ["diag", "spherical"] {
+        let fit = ["fit", &data, "-k", "1", "--covariance", form];
+        under(&[&fit[..], &threads].concat()).refused(
+            1,
+            &format!(
+                "{data}: 1 {form} covariances of 400000 features don't fit into memory; use a simpler form or fewer features"
+            ),
+        );
+    }
+    for command in ["predict", "score"] {
+        let ran = under(&[&[command, &model, &data][..], &threads].concat());
+        ran.refused(
+            1,
+            &format!(
+                "{data}: 256 rows of 400000 features do not fit into memory; use fewer features"
+            ),
+        );
+    }
+}
+
 /// A search that is interrupted says so, and keeps what it has.
 #[test]
 fn ctrl_c_ends_a_search_with_the_best_so_far() {

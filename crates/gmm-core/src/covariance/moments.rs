@@ -156,6 +156,11 @@ impl Moments {
         self.scatter.iter_mut().for_each(|s| *s *= factor);
     }
 
+    /// Σᵢ rᵢ (xᵢⱼ - meanⱼ)² of feature j.
+    pub fn variance_sum(&self, j: usize) -> f64 {
+        self.entry(j, j)
+    }
+
     /// Variance-like entry (i, j <= i) of the scatter; a diagonal scatter has only i = j.
     pub(crate) fn entry(&self, i: usize, j: usize) -> f64 {
         if self.scatter.len() == self.mean.len() {

@@ -11,9 +11,10 @@ pub fn log_joint<T: Real>(values: &mut [T], constant: T) {
     Arch::new().dispatch(LogJoint { values, constant });
 }
 
-struct LogJoint<'a, T> {
-    values: &'a mut [T],
-    constant: T,
+#[doc(hidden)]
+pub struct LogJoint<'a, T> {
+    pub values: &'a mut [T],
+    pub constant: T,
 }
 
 impl<T: Real> WithSimd for LogJoint<'_, T> {

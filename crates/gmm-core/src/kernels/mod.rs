@@ -29,7 +29,7 @@ pub use whiten::{Whitener, scaled_norm};
 /// (`Arch::V3(..).dispatch(..)`), not only on the best one. The functions above check sizes; operations don't.
 #[doc(hidden)]
 pub mod operations {
-    pub use super::mixture::Normalize;
+    pub use super::mixture::{LogJoint, Normalize};
     pub use super::nearest::KeepNearest;
     pub use super::product::Apply;
     pub use super::real::{Differences, Double, Halves, Lanes, Real, Single};

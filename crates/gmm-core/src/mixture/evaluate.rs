@@ -48,12 +48,17 @@ pub(super) struct Term {
     pub(super) mean: Vec<f64>,
 }
 
+/// log π - ½ (D log 2π + log|Σ|).
+fn constant(weight: f64, n_features: usize, half_log_det: f64) -> f64 {
+    weight.ln() - 0.5 * n_features as f64 * LOG_TWO_PI - half_log_det
+}
+
 /// log 2π.
 const LOG_TWO_PI: f64 = 1.837_877_066_409_345_5;
 
 impl GaussianMixture {
     /// `scratch.joint[k][i] = log πₖ + log N(xᵢ; μₖ, Σₖ)` for the rows of a block, up to [`log_offset`](Self::log_offset).
-    fn log_joint_of_block(&self, block: &Block, scratch: &mut Scratch) {
+    pub(super) fn log_joint_of_block(&self, block: &Block, scratch: &mut Scratch) {
         for k in 0..self.n_components() {
             let joint = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
             if self.weights[k] == 0.0 {
@@ -72,12 +77,25 @@ impl GaussianMixture {
     /// Expert: responsibilities (in `scratch.joint`) and log-densities of the rows of a block.
     pub fn responsibilities_of_block(&self, block: &Block, scratch: &mut Scratch) {
         self.log_joint_of_block(block, scratch);
+        self.normalize_block(block, scratch);
+    }
+
+    /// From the log-joint densities of a block, in `scratch.joint`, to responsibilities and log-densities.
+    pub(super) fn normalize_block(&self, block: &Block, scratch: &mut Scratch) {
+        let largest = self.largest_for_tiny(&scratch.joint);
         let Scratch {
             joint, log_density, ..
         } = scratch;
-        if !normalize_joint(joint, self.log_offset(), log_density) {
+        let is_far = normalize_joint(joint, self.log_offset(), log_density);
+        if let Some(largest) = largest {
+            self.restore_tiny(block, &largest, scratch);
+        }
+        if !is_far {
             return;
         }
+        let Scratch {
+            joint, log_density, ..
+        } = scratch;
         for i in 0..block.len() {
             if log_density[i] == f64::NEG_INFINITY {
                 joint[self.nearest(block, i) * BLOCK_ROWS + i] = 1.0;
@@ -90,13 +108,18 @@ impl GaussianMixture {
         let d = means.ncols();
         let term = |(k, weight): (usize, &f64)| {
             let factor = &factors[if factors.len() == 1 { 0 } else { k }];
-            let half_log_det = factor.half_log_det_about(factors[0].exponent);
             Term {
-                constant: weight.ln() - 0.5 * d as f64 * LOG_TWO_PI - half_log_det,
+                constant: constant(*weight, d, factor.half_log_det_about(factors[0].exponent)),
                 mean: (0..d).map(|j| means[(k, j)]).collect(),
             }
         };
         weights.iter().enumerate().map(term).collect()
+    }
+
+    /// [`Term::constant`] for another weight.
+    pub(super) fn constant(&self, k: usize, weight: f64) -> f64 {
+        let half_log_det = (self.factor(k)).half_log_det_about(self.reference_exponent());
+        constant(weight, self.n_features(), half_log_det)
     }
 
     /// A power of two near |Σ₁|^½. Log-joint densities of a block are kept relative to its logarithm, so that their
@@ -152,7 +175,7 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// [`Error::FeatureCount`], [`Error::NonFinite`], [`Error::SampleWeight`], [`Error::SampleWeightCount`],
-    /// [`Error::WeightOverflow`], [`Error::WeightRange`], [`Error::TooLarge`].
+    /// [`Error::WeightOverflow`], [`Error::WeightRange`], [`Error::TooLarge`], [`Error::TooWide`].
     pub fn log_density<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Vec<f64>, Error> {
         let x = x.into();
         let mut out = self.output(x, 1, 0.0)?;
@@ -273,7 +296,7 @@ impl GaussianMixture {
     }
 
     /// So many columns of numbers, from what `evaluate` leaves in the first rows of `scratch.joint`.
-    fn table(
+    pub(super) fn table(
         &self,
         x: Samples<'_>,
         columns: usize,
@@ -281,6 +304,7 @@ impl GaussianMixture {
     ) -> Result<Mat<f64>, Error> {
         x.check_shape(self.n_features())?;
         let rows = x.n_samples();
+        self.check_lanes()?;
         let too_large = Error::TooLarge { rows, columns };
         rows.checked_mul(columns).ok_or(too_large.clone())?;
         let mut out = Mat::new();
@@ -326,6 +350,18 @@ impl GaussianMixture {
         }
     }
 
+    /// Refuses rows so wide that a block of them, and the working memory beside it, don't fit into memory.
+    fn check_lanes(&self) -> Result<(), Error> {
+        let n_features = self.n_features();
+        let numbers = (3 * n_features + self.n_classes()).checked_mul(BLOCK_ROWS);
+        let has_room = |n: usize| Vec::<f64>::new().try_reserve_exact(n).is_ok();
+        if numbers.is_some_and(has_room) {
+            Ok(())
+        } else {
+            Err(Error::TooWide { n_features })
+        }
+    }
+
     /// Room for `width` values per row. The shape is checked first: a table without columns may claim any number of rows.
     pub(super) fn output<T: Clone>(
         &self,
@@ -334,6 +370,7 @@ impl GaussianMixture {
         value: T,
     ) -> Result<Vec<T>, Error> {
         x.check_shape(self.n_features())?;
+        self.check_lanes()?;
         let too_large = Error::TooLarge {
             rows: x.n_samples(),
             columns: width,

@@ -6,9 +6,11 @@ mod derive;
 mod discriminant;
 mod evaluate;
 mod extrapolate;
+mod log_responsibilities;
 mod noise;
 mod sample;
 mod single;
+mod tiny;
 
 use faer::{Mat, MatRef};
 

@@ -23,7 +23,7 @@ pub(crate) const EPS: f64 = f64::EPSILON;
 pub(crate) const LANES: f64 = BLOCK_ROWS as f64;
 
 /// Every instruction set that the kernels can be dispatched to here, the best one last.
-fn instruction_sets() -> Vec<Arch> {
+pub(crate) fn instruction_sets() -> Vec<Arch> {
     let mut sets = vec![Arch::Scalar];
     #[cfg(target_arch = "x86_64")]
     {

@@ -13,6 +13,8 @@ mod forms;
 mod frame;
 mod kernels;
 mod laws;
+mod levels;
+mod log_responsibilities;
 mod messages;
 mod naive;
 mod noise;

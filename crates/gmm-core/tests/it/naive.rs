@@ -22,7 +22,7 @@ fn with_dead_components(mut m: Mixture, dead: &[bool]) -> Mixture {
 }
 
 /// δₖ of each row: see [`joint_tolerance`]. A component of weight 0 is right to the last bit.
-fn joint_tolerances(m: &Mixture, row: &[f64], log_joint: &[f64]) -> Vec<f64> {
+pub(crate) fn joint_tolerances(m: &Mixture, row: &[f64], log_joint: &[f64]) -> Vec<f64> {
     (0..m.n_components())
         .map(|k| {
             if m.weights[k] == 0.0 {

@@ -51,17 +51,15 @@ fn with_equal_weights(model: &GaussianMixture) -> GaussianMixture {
 fn compute(model: &GaussianMixture, x: Samples<'_>) -> Computed {
     let equal = with_equal_weights(model);
     let log_weight = equal.weights()[0].ln();
-    let log_joint = rows(&model.log_joint(x).unwrap());
     let log_density = model.log_density(x).unwrap();
     let log_likelihood = model.log_likelihood(x).unwrap();
     let n = x.total_weight().unwrap();
     let p = model.n_free_parameters() as f64;
     let minus = |row: &[f64], value: f64| row.iter().map(|v| v - value).collect::<Vec<f64>>();
     let log_gauss = rows(&equal.log_joint(x).unwrap());
-    let pairs = log_joint.iter().zip(&log_density);
     Computed {
         log_gauss: Some(log_gauss.iter().map(|row| minus(row, log_weight)).collect()),
-        log_responsibilities: Some(pairs.map(|(row, density)| minus(row, *density)).collect()),
+        log_responsibilities: Some(rows(&model.log_responsibilities(x).unwrap())),
         log_density: Some(log_density),
         responsibilities: Some(rows(&model.responsibilities(x).unwrap())),
         log_likelihood: Some(log_likelihood),
@@ -71,21 +69,6 @@ fn compute(model: &GaussianMixture, x: Samples<'_>) -> Computed {
     }
 }
 
-/// What the rule cannot ask, with the tolerance that takes its place.
-///
-/// At a scale of 1e±150 log-densities are about 690 D nats. log rₖ is the difference of two such numbers here, each of which is
-/// rounded: ε times their size is lost. The responsibilities themselves pass the rule.
-fn exception(case: &Case, output: &str) -> Option<f64> {
-    let largest = |v: &[f64]| v.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-    let is_large = case.family.starts_with("scale1e");
-    (is_large && output == "log_resp").then(|| {
-        let joint = case.expected.log_gauss.iter().flatten();
-        f64::EPSILON
-            * (joint.fold(0.0, |m: f64, row| m.max(largest(row)))
-                + largest(&case.expected.log_density))
-    })
-}
-
 #[test]
 fn every_case_passes() {
     let Some(path) = oracle::shared_oracle("exact/public.json") else {
@@ -93,29 +76,41 @@ fn every_case_passes() {
     };
     let cases = exact(&path);
     assert_eq!(cases.len(), 76);
+    // Seven outputs of each case; the two long ones have no tables, of which there are three.
+    let (n_scores, summary) = passes(&cases);
+    assert_eq!(n_scores, 76 * 7 - 2 * 3);
+    eprint!("{summary}");
+}
+
+#[test]
+fn more_cases_pass() {
+    let cases = oracle::more_exact();
+    assert_eq!(cases.len(), 171);
+    let (n_scores, summary) = passes(&cases);
+    assert_eq!(n_scores, 171 * 7 - 3);
+    eprint!("{summary}");
+}
+
+/// Fails with a list of what is off by more than the rule allows; else the number of outputs and the worst of each kind.
+fn passes(cases: &[Case]) -> (usize, String) {
     let mut worst: BTreeMap<&str, (f64, String)> = BTreeMap::new();
     let mut failed = Vec::new();
-    let (mut n_scores, mut n_exceptions) = (0, 0);
-    for case in &cases {
+    let mut n_scores = 0;
+    for case in cases {
         let model = mixture_of(&case.mixture());
         let inputs = Inputs::new(case);
         let x = inputs.samples(case);
         assert_eq!(model.n_free_parameters(), case.expected.n_parameters);
-        assert_eq!(
-            model.predict(x).unwrap(),
-            case.expected.labels,
-            "{}",
-            case.id
-        );
+        // Where rounding of the rows alone moves responsibilities, there is no one label.
+        if case.attainable.get("resp").is_none_or(|r| *r < 1e-2) {
+            let labels = model.predict(x).unwrap();
+            assert_eq!(labels, case.expected.labels, "{}", case.id);
+        }
         for score in case.scores(&compute(&model, x)) {
             n_scores += 1;
             // Cases with a note need only give numbers, but ours pass all the same.
             if !score.passes_widened() {
-                match exception(case, score.output) {
-                    Some(tolerance) if score.error <= tolerance => n_exceptions += 1,
-                    _ => failed.push(score.to_string()),
-                }
-                continue;
+                failed.push(score.to_string());
             }
             let ratio = score.error / score.tolerance_widened;
             let entry = worst.entry(score.output).or_default();
@@ -124,16 +119,12 @@ fn every_case_passes() {
             }
         }
     }
-    for (output, (ratio, id)) in &worst {
-        eprintln!("exact {output}: the worst at {ratio:.3} of what is allowed ({id})");
-    }
-    eprintln!(
-        "exact densities: {n_scores} outputs, {n_exceptions} differences of large logarithms"
-    );
+    let lines = worst.iter().map(|(output, (ratio, id))| {
+        format!("exact {output}: the worst at {ratio:.3} of what is allowed ({id})\n")
+    });
+    let summary = lines.collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    // Seven outputs of each case; the two long ones have no tables, of which there are three.
-    assert_eq!(n_scores, 76 * 7 - 2 * 3);
-    assert!(n_exceptions <= 6);
+    (n_scores, summary)
 }
 
 /// What single precision costs: log-densities in the frame of the data, as fits compute them, by family of cases.

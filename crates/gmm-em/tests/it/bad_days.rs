@@ -324,6 +324,7 @@ fn days_of_units() -> Vec<Day> {
         day("values of 1e160", 2, scaled(1e160), out_of_range),
         day("values of 1e300", 2, scaled(1e300), out_of_range),
         day("subnormal values", 2, scaled(1e-310), out_of_range),
+        day("values of the last bits", 2, scaled(1e-320), out_of_range),
     ]
 }
 

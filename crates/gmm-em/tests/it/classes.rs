@@ -167,11 +167,11 @@ fn form() -> impl Strategy<Value = CovarianceType> {
     prop::sample::select(CovarianceType::ALL.to_vec())
 }
 
-fn proportions() -> impl Strategy<Value = Proportions> {
+pub(crate) fn proportions() -> impl Strategy<Value = Proportions> {
     prop::sample::select(Proportions::ALL.to_vec())
 }
 
-fn noise() -> impl Strategy<Value = Option<NoiseVolume>> {
+pub(crate) fn noise() -> impl Strategy<Value = Option<NoiseVolume>> {
     prop_oneof![
         Just(None),
         Just(Some(NoiseVolume::Box)),
@@ -191,6 +191,7 @@ proptest! {
         regularization in prop_oneof![
             Just(Regularization::None),
             Just(Regularization::default()),
+            Just(Regularization::Floor(1e-2)),
             Just(Regularization::Prior(ConjugatePrior::default())),
         ],
         rescue in prop::sample::select(vec![Rescue::Drop, Rescue::Reseed]),

@@ -272,3 +272,31 @@ fn random_rows_differ_in_their_values() {
     let expected = Event::FewDistinctRows { found: 3, asked: 4 };
     assert_eq!(four.report().events[0], expected);
 }
+
+/// A ridge has no objective, so its steps may lose likelihood: the report says where, and by how much.
+#[test]
+fn a_fall_is_told_with_its_iteration() {
+    let x = data::overlapping(15, 300, 2, 2).x;
+    for form in CovarianceType::ALL {
+        let em = Em::new(2).covariance(form).seed(1);
+        let best = em.fit(&x).unwrap().into_model();
+        let ridge = em.regularization(gmm_em::Regularization::Ridge(0.3));
+        let fit = ridge.fit_from(&x, Start::Mixture(&best)).unwrap();
+        let trace = &fit.report().trace;
+        let falls: Vec<(usize, f64)> = (fit.report().events.iter())
+            .filter_map(|event| match event {
+                Event::Fell { iteration, by } => Some((*iteration, *by)),
+                _ => None,
+            })
+            .collect();
+        assert!(!falls.is_empty(), "{form}");
+        for (iteration, by) in falls {
+            let fell = trace[iteration - 1] - trace[iteration];
+            assert!(
+                by > 0.0 && by.to_bits() == fell.to_bits(),
+                "{form}: {by} {fell}"
+            );
+        }
+        assert!(trace[1] < trace[0] - 1.0, "{form}: {trace:?}");
+    }
+}

@@ -4,12 +4,13 @@ use gmm_core::covariance::{Structure, Variation};
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
 use gmm_em::{
-    Acceleration, ConjugatePrior, Em, Event, Fit, Initialization, Regularization, Start, Stopping,
-    SufficientStatistics,
+    Acceleration, ConjugatePrior, Em, Event, Fit, Initialization, Precision, Regularization, Start,
+    Stopping, SufficientStatistics,
 };
 use gmm_testkit::{data, same_for_any_number_of_threads, strategies};
 use proptest::prelude::*;
 
+use crate::classes::{noise, proportions};
 use crate::matrix;
 
 fn form() -> impl Strategy<Value = CovarianceType> {
@@ -88,6 +89,47 @@ proptest! {
         let again = fit.model().log_likelihood(samples).unwrap();
         prop_assert!((again - fit.report().log_likelihood).abs() <= slack(&fit, d).max(1e-9 * again.abs()));
         prop_assert!((fit.model().weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    /// Over several blocks, with a ragged end and weights of many sizes.
+    #[test]
+    fn the_likelihood_never_falls_over_many_blocks(
+        n in 250usize..=1100,
+        k in 1usize..=5,
+        form in form(),
+        start in initialization(),
+        regularization in prop::sample::select(vec![
+            Regularization::None,
+            Regularization::Floor(1e-9),
+            Regularization::Prior(ConjugatePrior::default()),
+        ]),
+        proportions in proportions(),
+        noise in noise(),
+        accelerated in any::<bool>(),
+        precision in prop::sample::select(vec![Precision::Double, Precision::Mixed]),
+        scale in 0.0f64..6.0,
+        seed in any::<u64>(),
+    ) {
+        let x = data::overlapping(seed, n, 3, 4).x;
+        // Weights over so many powers of ten, or none.
+        let weights: Vec<f64> = (0..n).map(|i| 10f64.powf(-scale * ((i * 7) % 11) as f64 / 10.0)).collect();
+        let samples = if seed % 2 == 0 { Samples::from(&x).with_weights(&weights) } else { Samples::from(&x) };
+        let acceleration = if accelerated { Acceleration::OverRelaxation } else { Acceleration::None };
+        let em = Em::new(k).covariance(form).initialization(start).regularization(regularization)
+            .acceleration(acceleration).precision(precision).proportions(proportions).noise(noise).seed(seed).max_iterations(40);
+        let Ok(fit) = em.fit(samples) else { return Ok(()) };
+        let jumps = |e: &Event| matches!(e, Event::Dropped { .. } | Event::Reseeded { .. });
+        if !fit.report().events.iter().any(jumps) {
+            let epsilon = match precision {
+                Precision::Mixed if noise.is_none() => f64::from(f32::EPSILON) / f64::EPSILON,
+                _ => 1.0,
+            };
+            for (i, pair) in fit.report().objective.windows(2).enumerate() {
+                prop_assert!(pair[1] >= pair[0] - epsilon * slack(&fit, 3), "iteration {}: {} to {}", i + 1, pair[0], pair[1]);
+            }
+        }
+        let told = fit.report().events.iter().any(|e| matches!(e, Event::Fell { .. }));
+        prop_assert!(!told, "{}", fit.report());
     }
 
     #[test]

@@ -246,3 +246,29 @@ fn many_rows_are_looked_at_in_part_first() {
         );
     }
 }
+
+/// More results than any memory holds are refused before the first is computed.
+#[test]
+fn absurd_numbers_are_refused_at_once() {
+    let x = data::separated(31, 30, 2, 2).x;
+    let em = gmm_em::Em::new(1);
+    let model = em.fit(&x).unwrap().into_model();
+    for n in [1 << 55, usize::MAX / 512, usize::MAX] {
+        let message = format!(
+            "the results of {n} replicates or starts do not fit into memory; ask for fewer"
+        );
+        let refused = |error: Error| assert_eq!(error.to_string(), message);
+        refused(MultiStart::new(em.clone(), n).run(&x).unwrap_err());
+        let bootstrap = gmm_select::Bootstrap::new(em.clone(), n);
+        refused(bootstrap.run(&model, &x).unwrap_err());
+        let test = gmm_select::ComponentTest::new(em.clone(), 1, n);
+        refused(test.run(&x, [1]).unwrap_err());
+        let search = gmm_select::Search::over([1]).starts(n);
+        refused(
+            search
+                .covariances([CovarianceType::Full])
+                .run(&x)
+                .unwrap_err(),
+        );
+    }
+}

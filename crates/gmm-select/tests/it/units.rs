@@ -1,8 +1,8 @@
 //! What is chosen doesn't depend on the units of the data.
 
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, GaussianMixture};
-use gmm_em::Stopping;
+use gmm_core::{CovarianceType, GaussianMixture, Proportions};
+use gmm_em::{Em, NoiseVolume, Stopping};
 use gmm_select::{Criterion, Search, Selection};
 use gmm_testkit::data;
 
@@ -10,15 +10,26 @@ fn scaled(x: &Mat<f64>, units: &[f64]) -> Mat<f64> {
     Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)] * units[j])
 }
 
-fn run(x: &Mat<f64>, forms: &[CovarianceType]) -> Selection {
-    let em = gmm_em::Em::new(1).stopping(Stopping::RemainingGain(1e-8));
+fn run(x: &Mat<f64>, forms: &[CovarianceType], em: &Em) -> Selection {
+    let em = em.clone().stopping(Stopping::RemainingGain(1e-8));
     let search = Search::over(1..=4).covariances(forms.iter().copied());
     search.starts(3).em(em).run(x).unwrap()
 }
 
 /// Each candidate's criterion is moved by 2 n Σ ln aⱼ, so that differences and the choice stay.
 fn assert_same_choice(x: &Mat<f64>, forms: &[CovarianceType], units: &[f64]) {
-    let (plain, other) = (run(x, forms), run(&scaled(x, units), forms));
+    assert_same_choice_of(x, &scaled(x, units), forms, units, &Em::new(1));
+}
+
+/// `other` is the table `x` in those units, and maybe from another origin.
+fn assert_same_choice_of(
+    x: &Mat<f64>,
+    other: &Mat<f64>,
+    forms: &[CovarianceType],
+    units: &[f64],
+    em: &Em,
+) {
+    let (plain, other) = (run(x, forms, em), run(other, forms, em));
     let (a, b) = (plain.best_candidate(), other.best_candidate());
     assert_eq!(
         (a.n_components, a.covariance),
@@ -60,7 +71,24 @@ fn units_of_their_own_change_no_choice_of_scale_free_forms() {
     }
 }
 
-/// A shift changes nothing either, and every criterion moves as BIC does.
+/// Another origin, a class of noise and equal weights: the choice is that of the same rows in their own units.
+#[test]
+fn an_origin_changes_no_choice_with_noise_or_equal_weights_either() {
+    let x = data::separated(24, 150, 2, 3).x;
+    for (em, unit, origin) in [
+        (Em::new(1), 1.0, 1e9),
+        (Em::new(1), 1e145, 4e150),
+        (Em::new(1).noise(NoiseVolume::Box), 2.54, -3e6),
+        (Em::new(1).proportions(Proportions::Equal), 1e-145, 1e-137),
+    ] {
+        let moved = Mat::from_fn(150, 2, |i, j| x[(i, j)] * unit + origin);
+        // What is left of a cell at an offset: the difference is exact.
+        let plain = Mat::from_fn(150, 2, |i, j| (moved[(i, j)] - origin) / unit);
+        assert_same_choice_of(&plain, &moved, &CovarianceType::ALL, &[unit; 2], &em);
+    }
+}
+
+/// Every criterion moves as BIC does.
 #[test]
 fn criteria_move_by_the_same_constant() {
     let x = data::separated(23, 120, 2, 2).x;

@@ -50,6 +50,13 @@ pub fn shared_oracle(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// Further cases of the same families, with other shapes and harder numbers, which are part of the repository.
+///
+/// `exact/more.py` of this crate wrote them with the 460 digits of mpmath: see there how.
+pub fn more_exact() -> Vec<Case> {
+    exact(&Path::new(env!("CARGO_MANIFEST_DIR")).join("exact/more.json"))
+}
+
 fn find(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join(FOLDER)
