@@ -10,7 +10,13 @@ use proptest::prelude::*;
 use rand::RngExt;
 
 /// Groups of rows about 0: counts and scatters of rank `rank`, columns of unlike size.
-fn groups(form: CovarianceType, k: usize, d: usize, rank: usize, seed: u64) -> Vec<Moments> {
+pub(crate) fn groups(
+    form: CovarianceType,
+    k: usize,
+    d: usize,
+    rank: usize,
+    seed: u64,
+) -> Vec<Moments> {
     let mut rng = data::generator(seed);
     let mut uniform = || 2.0 * rng.random::<f64>() - 1.0;
     let sizes: Vec<f64> = (0..d).map(|_| 4f64.powf(uniform())).collect();
@@ -36,7 +42,7 @@ fn groups(form: CovarianceType, k: usize, d: usize, rank: usize, seed: u64) -> V
     (0..k).map(group).collect()
 }
 
-fn m_step(
+pub(crate) fn m_step(
     form: CovarianceType,
     groups: &[Moments],
     regularizer: &Regularizer,

@@ -17,6 +17,7 @@ mod messages;
 mod naive;
 mod noise;
 mod oracle_exact;
+mod prior;
 mod products;
 mod sampling;
 mod single;
