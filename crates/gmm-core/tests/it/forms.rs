@@ -52,12 +52,12 @@ pub(crate) fn m_step(
     maximize(form, &shifts, groups, regularizer, previous).unwrap()
 }
 
-fn matrix(covariances: &Covariances, k: usize) -> Vec<Vec<f64>> {
+pub(crate) fn matrix(covariances: &Covariances, k: usize) -> Vec<Vec<f64>> {
     crate::rows(&covariances.component(k))
 }
 
 /// -½ Σₖ (Nₖ log|Σₖ| + tr Σₖ⁻¹Wₖ): what an M-step raises.
-fn expected_log_likelihood(groups: &[Moments], covariances: &Covariances) -> f64 {
+pub(crate) fn expected_log_likelihood(groups: &[Moments], covariances: &Covariances) -> f64 {
     let d = groups[0].mean.len();
     let term = |(k, m): (usize, &Moments)| {
         let lower = linalg::cholesky(&matrix(covariances, k)).unwrap();
@@ -88,7 +88,7 @@ fn are_equal(values: &[f64], tolerance: f64) -> bool {
 }
 
 /// Whether matrices have in common what their form says, to a relative error.
-fn assert_is_member(covariances: &Covariances, tolerance: f64) {
+pub(crate) fn assert_is_member(covariances: &Covariances, tolerance: f64) {
     let (form, d, n) = (
         covariances.form(),
         covariances.n_features(),
@@ -139,12 +139,12 @@ fn assert_is_member(covariances: &Covariances, tolerance: f64) {
     }
 }
 
-fn form() -> impl Strategy<Value = CovarianceType> {
+pub(crate) fn form() -> impl Strategy<Value = CovarianceType> {
     prop::sample::select(CovarianceType::ALL.to_vec())
 }
 
 /// A floor below the variances of all groups, one that holds some directions, or none.
-fn regularizer(d: usize, kind: usize) -> Regularizer {
+pub(crate) fn regularizer(d: usize, kind: usize) -> Regularizer {
     match kind {
         0 => Regularizer::None,
         1 => Regularizer::Floor(vec![1e-9; d]),

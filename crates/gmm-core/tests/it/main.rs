@@ -9,12 +9,15 @@
 )]
 
 mod derive;
+mod extrapolate;
 mod forms;
 mod frame;
 mod kernels;
 mod laws;
 mod messages;
+mod moments;
 mod naive;
+mod neighbours;
 mod noise;
 mod oracle_exact;
 mod prior;
