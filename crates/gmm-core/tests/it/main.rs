@@ -23,6 +23,7 @@ mod oracle_exact;
 mod prior;
 mod products;
 mod sampling;
+mod shortcuts;
 mod single;
 mod sum;
 mod views;
