@@ -388,6 +388,21 @@ mod tests {
             }
             assert_eq!(merges, slow(points(seed, 40, d)));
         }
+        // On a lattice nearly all costs are tied.
+        let lattice = || Points {
+            n_axes: 2,
+            values: (0..36)
+                .flat_map(|at| [(at % 6) as f64, (at / 6) as f64])
+                .collect(),
+            weights: vec![1.0; 36],
+        };
+        let mut state = Agglomeration::new(lattice());
+        let mut merges = Vec::new();
+        while let Some(pair) = state.cheapest() {
+            state.join(pair);
+            merges.push(pair);
+        }
+        assert_eq!(merges, slow(lattice()));
     }
 
     #[test]
@@ -407,6 +422,9 @@ mod tests {
     fn a_determinant_by_hand() {
         assert!((determinant(&mut [4.0, 2.0, 5.0], 2) - 16.0).abs() < 1e-12);
         assert!(determinant(&mut [1.0, 1.0, 1.0], 2) <= 0.0);
+        // L L' of L = [2 0 0; 1 3 0; -1 2 4] in whole numbers.
+        let mut product = [4.0, 2.0, 10.0, -2.0, 5.0, 21.0];
+        assert!((determinant(&mut product, 3) - 576.0).abs() < 1e-9);
     }
 
     /// The singular values of the standardized rows: Z'Z is diagonal with them, and their squares sum to D (N - 1). A feature without
