@@ -2,7 +2,7 @@
 //! take.
 
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, GaussianMixture, Samples};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
 use gmm_em::{Em, Regularization, Start, Stopping, SufficientStatistics};
 use gmm_testkit::same_for_any_number_of_threads;
 use proptest::prelude::*;
@@ -58,4 +58,36 @@ fn the_likelihood_never_falls_and_threads_change_no_bit() {
             same_for_any_number_of_threads(|| em.fit_from(x, Start::Mixture(&start)).unwrap());
         assert!(fit.report().trace.len() > 3);
     }
+}
+
+/// Groups that turn out much narrower than the mixture before: the difference of the scatters would keep two digits of them.
+#[test]
+fn narrow_groups_keep_their_digits() {
+    let n = 400;
+    let centre = |i: usize| if i % 2 == 0 { -7.0 } else { 7.0 };
+    let off = |i: usize| 1e-7 * (((i * 37) % 101) as f64 - 50.0);
+    let x = Mat::from_fn(n, 1, |i, _| centre(i) + off(i));
+    let one = Covariances::tied(Mat::from_fn(1, 1, |_, _| 1.0).as_ref(), 2).unwrap();
+    let means = Mat::from_fn(2, 1, |k, _| centre(k));
+    let start = GaussianMixture::new(vec![0.5, 0.5], means, one).unwrap();
+    let fit = Em::new(2)
+        .covariance(CovarianceType::Tied)
+        .regularization(Regularization::None)
+        .max_iterations(1)
+        .fit_from(&x, Start::Mixture(&start))
+        .unwrap();
+    // The exact differences of the rows from their centres, and their mean square about their mean in each group.
+    let rows: Vec<f64> = (0..n).map(|i| x[(i, 0)] - centre(i)).collect();
+    let scatter = |parity: usize| -> f64 {
+        let own: Vec<f64> = rows.iter().skip(parity).step_by(2).copied().collect();
+        let mean = own.iter().sum::<f64>() / own.len() as f64;
+        own.iter().map(|z| (z - mean).powi(2)).sum()
+    };
+    let expected = (scatter(0) + scatter(1)) / n as f64;
+    let found = fit.model().covariances().block(0)[0];
+    // A row of size 7 has a last bit of 1e-15, which is 1e-9 of a standard deviation of 1e-6; means have that error.
+    assert!(
+        (found - expected).abs() <= 1e-8 * expected,
+        "{found:e} {expected:e}"
+    );
 }
