@@ -142,4 +142,9 @@ fn infinite_weighted_terms_give_infinite_sums() {
         }
         terms[at] = 1.0;
     }
+    // A row that doesn't count changes nothing beside one without density either.
+    (terms[4], terms[5]) = (-infinite, -infinite);
+    let mut sum = CompensatedSum::default();
+    sum.add_weighted(&weights, &terms);
+    assert_eq!(sum.value(), -infinite);
 }
