@@ -327,4 +327,41 @@ mod tests {
         let all = Sketch::draw(&samples, &summary, CovarianceType::Full, 99, &mut rng);
         assert_eq!(all.n_rows(), 20);
     }
+
+    /// Of a normal law the variance, to a few digits, also with outliers; half of the rows equal leaves the variance itself.
+    #[test]
+    fn the_middle_half_tells_the_variance() {
+        let n = 401;
+        // Values 1.349 apart at the quartiles, as those of a standard normal law, and lighter tails.
+        let even = |i: usize| 2.698 * (i as f64 / (n - 1) as f64 - 0.5);
+        let x = Mat::from_fn(n, 3, |i, j| match j {
+            0 => even(i),
+            1 if i < 5 => 400.0 + 30.0 * i as f64,
+            1 => even(i),
+            _ => {
+                if i < 300 {
+                    0.0
+                } else {
+                    (i % 7) as f64
+                }
+            }
+        });
+        let samples = Samples::from(&x);
+        let summary = Summary::new(&samples, CovarianceType::Diag).unwrap();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let sketch = Sketch::draw(&samples, &summary, CovarianceType::Diag, n, &mut rng);
+        let middle = sketch.variances_of_the_middle();
+        // In units of the rows their variances are 1.
+        assert!(sketch.variances().iter().all(|v| (v - 1.0).abs() <= 1e-9));
+        // The even values' own variance is 2.698² / 12 < 1 and stays.
+        assert!((middle[0] - 1.0).abs() <= 1e-9 && (middle[2] - 1.0).abs() <= 1e-9);
+        let mean = (0..n).map(|i| x[(i, 1)]).sum::<f64>() / n as f64;
+        let variance = (0..n).map(|i| (x[(i, 1)] - mean).powi(2)).sum::<f64>() / n as f64;
+        // A few ranks of 400 more or less.
+        assert!(
+            (middle[1] * variance - 1.0).abs() <= 0.05,
+            "{}",
+            middle[1] * variance
+        );
+    }
 }

@@ -117,6 +117,9 @@ fn lines_of_dead_components_and_of_other_shapes() {
     let (dead, alive) = (with([1.0, 0.0]), with([0.5, 0.5]));
     assert_eq!(alive.extrapolate(&dead, 2.0).unwrap().weights(), [1.0, 0.0]);
     assert_eq!(dead.extrapolate(&dead, 2.0).unwrap().weights(), [1.0, 0.0]);
+    // One that comes alive has no line to follow: (1/2)² / 1 for the other and 1/2 for itself, divided by their sum.
+    let revived = dead.extrapolate(&alive, 2.0).unwrap();
+    assert!((revived.weights()[0] - 1.0 / 3.0).abs() <= 1e-15);
     let other = |form, k, d| mixture(form, k, d, 3);
     let form = CovarianceType::Full;
     let from = other(form, 2, 2);

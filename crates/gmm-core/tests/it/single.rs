@@ -218,6 +218,15 @@ fn a_block_agrees_with_double_precision() {
                     "{form} {d}: {found} {expected}"
                 );
             }
+            let n = expected.occupancy;
+            for (found, expected) in found.mean.iter().zip(&expected.mean) {
+                // Differences are below the root of their mean square on average.
+                let distance = (size / n + expected * expected).sqrt();
+                assert!(
+                    (found - expected).abs() <= bound * distance,
+                    "{form} {d}: {found} {expected}"
+                );
+            }
         }
     }
 }

@@ -305,4 +305,28 @@ mod tests {
         }
         assert!(!tested.is_valid_for(&model(weight, means, sds), 0));
     }
+
+    /// A part of fewer rows than twice those that make a covariance regular is thin: here 6.
+    #[test]
+    fn parts_of_few_rows_are_thin() {
+        for (n_far, is_thin) in [(3, true), (40, false)] {
+            let n = 60 + n_far;
+            let drawn = gmm_testkit::data::overlapping(1, n, 2, 1);
+            let x = Mat::from_fn(n, 2, |i, j| {
+                drawn.x[(i, j)] + if i < n_far { 60.0 } else { 0.0 }
+            });
+            let samples = gmm_core::Samples::from(&x);
+            let form = CovarianceType::Full;
+            let summary = crate::summary::Summary::new(&samples, form).unwrap();
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+            let sketch = Sketch::draw(&samples, &summary, form, n, &mut rng);
+            let search = Search::new(&sketch, form, None);
+            let one = search.assigned(&sketch.samples(), &vec![0; n], 1).unwrap();
+            let split = best_split(&search, &one, 0, &sketch, 3).unwrap();
+            let expected = n_far as f64 / n as f64;
+            assert!((split.weights[0].min(split.weights[1]) - expected).abs() <= 1e-6);
+            assert!(split.gain > 0.0);
+            assert_eq!(split.is_thin, is_thin, "{n_far}");
+        }
+    }
 }
