@@ -64,7 +64,7 @@ fn the_likelihood_never_falls_and_threads_change_no_bit() {
 #[test]
 fn narrow_groups_keep_their_digits() {
     let n = 400;
-    let centre = |i: usize| if i % 2 == 0 { -7.0 } else { 7.0 };
+    let centre = |i: usize| [-7.0, 7.0][i % 2];
     let off = |i: usize| 1e-7 * (((i * 37) % 101) as f64 - 50.0);
     let x = Mat::from_fn(n, 1, |i, _| centre(i) + off(i));
     let one = Covariances::tied(Mat::from_fn(1, 1, |_, _| 1.0).as_ref(), 2).unwrap();
