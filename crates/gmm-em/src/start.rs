@@ -431,7 +431,7 @@ mod tests {
             .map(|i| f64::from(u8::from(i % 5 > 0)))
             .collect();
         let samples = Samples::from(&x).with_weights(&weights);
-        let value = |row: usize| [x[(row, 0)], x[(row, 1)]];
+        let value = |row: usize| [x[(row, 0)].to_bits(), x[(row, 1)].to_bits()];
         for seed in 0..50 {
             let mut keys = Xoshiro256PlusPlus::seed_from_u64(seed);
             let mut of_value: Vec<(u64, usize)> = Vec::new();

@@ -256,13 +256,13 @@ mod tests {
         let mut moved = begin.clone();
         kmeans.clusters(&begin).unwrap().move_to_means(&mut moved);
         let rows = gmm_testkit::rows(x.as_ref());
-        for k in 0..2 {
-            for j in 0..2 {
+        for (k, centre) in moved.iter().take(2).enumerate() {
+            for (j, found) in centre.iter().enumerate() {
                 let own = (0..700).filter(|&i| nearest(&rows[i], &begin).0 == k);
                 let (n, sum) = own.fold((0.0, 0.0), |(n, sum), i| {
                     (n + weights[i], sum + weights[i] * rows[i][j])
                 });
-                assert!((moved[k][j] - sum / n).abs() <= 1e-12 * (1.0 + (sum / n).abs()));
+                assert!((found - sum / n).abs() <= 1e-12 * (1.0 + (sum / n).abs()));
             }
         }
         assert_eq!(moved[2], begin[2]);
