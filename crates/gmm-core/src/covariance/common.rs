@@ -386,6 +386,28 @@ mod tests {
         pairs.fold(0.0, |largest, (i, j)| matrix[(i, j)].abs().max(largest))
     }
 
+    /// Q'AQ, of a rotation Q of two axes.
+    #[test]
+    fn rotations_turn_rows_as_columns() {
+        let (d, a, b) = (4, 3, 1);
+        let (sine, cosine) = 0.7f64.sin_cos();
+        let mut q = Mat::<f64>::identity(d, d);
+        rotate_columns(&mut q, a, b, sine, cosine);
+        let round = product(&transposed(&q), &q);
+        assert!(
+            (0..d)
+                .all(|i| (0..d)
+                    .all(|j| (round[(i, j)] - f64::from(u8::from(i == j))).abs() <= 1e-15))
+        );
+        assert!(q[(b, a)] > 0.0, "axis a moves towards axis b");
+        let matrix = Mat::from_fn(d, d, |i, j| (1 + i * j) as f64 + (i + j) as f64);
+        let mut found = matrix.clone();
+        rotate_columns(&mut found, a, b, sine, cosine);
+        rotate_rows(&mut found, a, b, sine, cosine);
+        let expected = product(&transposed(&q), &product(&matrix, &q));
+        assert!((0..d).all(|i| (0..d).all(|j| (found[(i, j)] - expected[(i, j)]).abs() <= 1e-13)));
+    }
+
     /// Matrices whose sum is round keep their axes: a sum of equal parts would have none.
     #[test]
     fn axes_are_those_of_the_matrices_before() {
