@@ -97,3 +97,60 @@ impl Accelerator {
         self.safe.take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Em;
+    use gmm_core::covariance::Regularizer;
+    use gmm_core::faer::Mat;
+    use gmm_core::{Covariances, Samples};
+
+    fn at(mean: f64) -> GaussianMixture {
+        let covariances = Covariances::spherical(&[1.0], 1).unwrap();
+        GaussianMixture::new(vec![1.0], Mat::from_fn(1, 1, |_, _| mean), covariances).unwrap()
+    }
+
+    /// From a mean of 0 over EM's own step to 1, so that the mean is the length of the step.
+    fn length(accelerator: &mut Accelerator, rescuer: &Rescuer<'_>) -> f64 {
+        accelerator.advance(&at(0.0), at(1.0), rescuer).means()[(0, 0)]
+    }
+
+    #[test]
+    fn steps_grow_until_they_fail_and_rest_when_told() {
+        let em = Em::new(1);
+        let x = Mat::from_fn(10, 1, |i, _| i as f64);
+        let samples = Samples::from(&x);
+        let summary = em.prepare(&samples).unwrap();
+        let rescuer = Rescuer::new(&em, samples, &summary, Regularizer::None);
+        let mut accelerator = Accelerator::new(Acceleration::OverRelaxation);
+        for power in 1..=20 {
+            let expected = 1.5f64.powi(power).min(1e3);
+            let found = length(&mut accelerator, &rescuer);
+            assert!(
+                (found - expected).abs() <= 1e-12 * expected,
+                "{found} {expected}"
+            );
+            assert!(accelerator.is_beyond());
+        }
+        // A step that failed is replaced by EM's own, once, and the next ones begin anew.
+        assert_eq!(accelerator.retreat(), Some(at(1.0)));
+        assert_eq!(accelerator.retreat(), None);
+        assert!((length(&mut accelerator, &rescuer) - 1.5).abs() <= 1e-12);
+        // A rest of four steps isn't prolonged by being asked for again, and then steps go on.
+        for round in 0..2 {
+            accelerator.pause();
+            for _ in 0..PAUSE {
+                assert!((length(&mut accelerator, &rescuer) - 1.0).abs() <= 1e-12);
+                assert!(!accelerator.is_beyond());
+                if round == 1 && accelerator.pause > 0 {
+                    accelerator.pause();
+                }
+            }
+            assert!(length(&mut accelerator, &rescuer) > 2.0);
+        }
+        let mut plain = Accelerator::new(Acceleration::None);
+        assert!((length(&mut plain, &rescuer) - 1.0).abs() <= 1e-12);
+        assert!(!plain.is_beyond());
+    }
+}

@@ -221,6 +221,8 @@ fn places(ends: &[usize], index: usize) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gmm_core::Covariances;
+    use gmm_core::faer::Mat;
 
     #[test]
     fn an_order_is_stable_and_follows_the_chain() {
@@ -237,5 +239,32 @@ mod tests {
         assert_eq!(ends(&[256, 256]), [256, 512]);
         assert_eq!(ends(&[]), [0; 0]);
         assert_eq!(places(&[256, 512, 600], 2), 512..600);
+    }
+
+    /// From 0 on, always the nearest that is left: along a line and back over what was passed by.
+    #[test]
+    fn a_chain_goes_to_the_nearest() {
+        let places = [3.0, 10.0, 4.0, 0.0, 6.0];
+        let means = Mat::from_fn(5, 2, |k, j| if j == 0 { 7.0 } else { places[k] });
+        let covariances = Covariances::spherical(&[1.0; 5], 2).unwrap();
+        let model = GaussianMixture::new(vec![0.2; 5], means, covariances).unwrap();
+        assert_eq!(chain(&model), [0, 2, 4, 1, 3]);
+    }
+
+    /// Half of the pairs are too many, and a count begins anew after each question.
+    #[test]
+    fn a_pass_pays_up_to_half_of_the_pairs() {
+        let compact = Compact {
+            order: Vec::new(),
+            ends: vec![1, 2, 3],
+            ellipsoids: vec![None, None, None],
+            n_evaluated: AtomicUsize::new(0),
+        };
+        for (n_evaluated, pays) in [(15, true), (16, false), (0, true)] {
+            compact
+                .n_evaluated
+                .fetch_add(n_evaluated, Ordering::Relaxed);
+            assert_eq!(compact.pays(10), pays, "{n_evaluated} of 30");
+        }
     }
 }

@@ -239,3 +239,129 @@ fn units(variances: &[f64], form: CovarianceType) -> Vec<f64> {
         vec![unit(mean); variances.len()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::Noise;
+    use gmm_testkit::data;
+    use rand::SeedableRng;
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    /// Densities of the rows are those of the frame's coordinates times the units: log p = log p' + log_unit, noise among them; and the way
+    /// back leads to where it came from.
+    #[test]
+    fn mixtures_move_with_their_rows() {
+        let n = 40;
+        let drawn = data::overlapping(3, n, 2, 2);
+        let x = Mat::from_fn(n, 2, |i, j| [500.0, 0.03][j] * drawn.x[(i, j)] + 70.0);
+        for form in [
+            CovarianceType::Full,
+            CovarianceType::Diag,
+            CovarianceType::Spherical,
+        ] {
+            let samples = Samples::from(&x);
+            let summary = Summary::new(&samples, form).unwrap();
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+            let sketch = Sketch::draw(&samples, &summary, form, n, &mut rng);
+            let block = match form.block_len(2) {
+                4 => vec![0.2, 0.05, 0.05, 0.1],
+                len => vec![0.2; len],
+            };
+            let covariances = Covariances::new(form, 2, 2, vec![block; 2]).unwrap();
+            let means = Mat::from_fn(2, 2, |k, j| 0.3 * k as f64 - 0.2 * j as f64);
+            let noise = Noise::new(0.2, -1.5).unwrap();
+            let weights = vec![0.3, 0.5];
+            let in_frame =
+                GaussianMixture::new_with_noise(weights, means, covariances, Some(noise)).unwrap();
+            let moved = sketch.of_frame(&in_frame).unwrap();
+            let frame = &summary.frame;
+            let framed = Mat::from_fn(n, 2, |i, j| frame.to_frame(j, x[(i, j)]));
+            let expected = in_frame.log_density(&framed).unwrap();
+            let found = moved.log_density(sketch.samples()).unwrap();
+            for (found, expected) in found.iter().zip(&expected) {
+                let expected = expected + sketch.log_unit();
+                // Squared distances of a few hundred at the most.
+                assert!(
+                    (found - expected).abs() <= 1e-11,
+                    "{form}: {found} {expected}"
+                );
+            }
+            let back = sketch.in_frame(&moved).unwrap();
+            let again = back.log_density(&framed).unwrap();
+            for (found, expected) in again.iter().zip(&expected) {
+                assert!(
+                    (found - expected).abs() <= 1e-11,
+                    "{form}: {found} {expected}"
+                );
+            }
+        }
+    }
+
+    /// Selection sampling: rows of weight 0 are never drawn, as many as wanted always are, each as often as any other.
+    #[test]
+    fn every_row_that_counts_is_drawn_as_often() {
+        let n = 30;
+        let x = Mat::from_fn(n, 1, |i, _| i as f64);
+        let weights: Vec<f64> = (0..n).map(|i| [2.0, 0.0, 1.0][i % 3]).collect();
+        let samples = Samples::from(&x).with_weights(&weights);
+        let summary = Summary::new(&samples, CovarianceType::Full).unwrap();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut counts = vec![0; n];
+        for _ in 0..4000 {
+            let sketch = Sketch::draw(&samples, &summary, CovarianceType::Full, 5, &mut rng);
+            let total: f64 = (0..5).map(|i| sketch.weight(i)).sum();
+            assert!((total - 5.0).abs() <= 1e-12);
+            let rows = sketch.into_table_rows();
+            assert!(rows.len() == 5 && rows.is_sorted());
+            rows.iter().for_each(|&row| counts[row] += 1);
+        }
+        for (row, count) in counts.iter().enumerate() {
+            let expected = if weights[row] > 0.0 { 1000.0 } else { 0.0 };
+            // Five standard deviations of a binomial law of 4000 draws with probability 1/4.
+            assert!(
+                (f64::from(*count) - expected).abs() <= 5.0 * 27.4,
+                "{row}: {count}"
+            );
+        }
+        let all = Sketch::draw(&samples, &summary, CovarianceType::Full, 99, &mut rng);
+        assert_eq!(all.n_rows(), 20);
+    }
+
+    /// Of a normal law the variance, to a few digits, also with outliers; half of the rows equal leaves the variance itself.
+    #[test]
+    fn the_middle_half_tells_the_variance() {
+        let n = 401;
+        // Values 1.349 apart at the quartiles, as those of a standard normal law, and lighter tails.
+        let even = |i: usize| 2.698 * (i as f64 / (n - 1) as f64 - 0.5);
+        let x = Mat::from_fn(n, 3, |i, j| match j {
+            0 => even(i),
+            1 if i < 5 => 400.0 + 30.0 * i as f64,
+            1 => even(i),
+            _ => {
+                if i < 300 {
+                    0.0
+                } else {
+                    (i % 7) as f64
+                }
+            }
+        });
+        let samples = Samples::from(&x);
+        let summary = Summary::new(&samples, CovarianceType::Diag).unwrap();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let sketch = Sketch::draw(&samples, &summary, CovarianceType::Diag, n, &mut rng);
+        let middle = sketch.variances_of_the_middle();
+        // In units of the rows their variances are 1.
+        assert!(sketch.variances().iter().all(|v| (v - 1.0).abs() <= 1e-9));
+        // The even values' own variance is 2.698² / 12 < 1 and stays.
+        assert!((middle[0] - 1.0).abs() <= 1e-9 && (middle[2] - 1.0).abs() <= 1e-9);
+        let mean = (0..n).map(|i| x[(i, 1)]).sum::<f64>() / n as f64;
+        let variance = (0..n).map(|i| (x[(i, 1)] - mean).powi(2)).sum::<f64>() / n as f64;
+        // A few ranks of 400 more or less.
+        assert!(
+            (middle[1] * variance - 1.0).abs() <= 0.05,
+            "{}",
+            middle[1] * variance
+        );
+    }
+}

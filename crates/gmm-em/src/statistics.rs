@@ -423,3 +423,45 @@ fn largest(r: &[f64]) -> f64 {
     }
     lanes.into_iter().fold(0.0, f64::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::block::Frame;
+
+    /// The least likely row is the first of those that count, whatever is before it; totals leave out what doesn't count.
+    #[test]
+    fn the_least_likely_row_counts() {
+        let n = 2 * BLOCK_ROWS + 44;
+        let x = Mat::from_fn(n, 1, |i, _| i as f64);
+        let weights: Vec<f64> = (0..n).map(|i| [1.0, 0.0, 0.5][i % 3]).collect();
+        let mut statistics =
+            SufficientStatistics::about(CovarianceType::Full, Mat::from_fn(1, 1, |_, _| 0.0));
+        let mut block = Block::new(1);
+        // Lower in the second block, and lowest where nothing counts; the last block has none lower.
+        let density = |row: usize| match row {
+            100 | 400 => f64::NEG_INFINITY,
+            32 => -50.0,
+            303 | 306 => -70.0,
+            _ => -1.0,
+        };
+        let samples = Samples::from(&x).with_weights(&weights);
+        assert!(weights[100] == 0.0 && weights[400] == 0.0);
+        for (index, least) in [(0, (32, -50.0)), (1, (303, -70.0)), (2, (303, -70.0))] {
+            block.fill(&samples, index, &Frame::identity(1)).unwrap();
+            let mut log_density = [f64::NEG_INFINITY; BLOCK_ROWS];
+            for (lane, row) in block.rows().enumerate() {
+                log_density[lane] = density(row);
+            }
+            statistics.count(&block);
+            statistics.add_log_density(&block, &log_density);
+            assert_eq!(statistics.least_likely, Some(least));
+        }
+        assert_eq!(statistics.n_samples, n);
+        let total: f64 = weights.iter().sum();
+        assert!((statistics.total_weight - total).abs() <= 1e-12 * total);
+        let counted = (0..n).filter(|&i| weights[i] > 0.0);
+        let expected: f64 = counted.map(|i| weights[i] * density(i)).sum();
+        assert!((statistics.log_likelihood() - expected).abs() <= 1e-12 * expected.abs());
+    }
+}

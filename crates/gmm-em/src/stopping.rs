@@ -95,3 +95,93 @@ fn is_near_the_top(objective: &[f64], tolerance: f64) -> bool {
         && (0.0..1.0).contains(&ratio)
         && gain * ratio / (1.0 - ratio) <= tolerance
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Weight = Weight {
+        total: 200.0,
+        unit: 1.0,
+    };
+
+    /// Gains that fall by a factor a step end where Aitken's estimate says: the rest is known exactly, and small three times in a row.
+    #[test]
+    fn what_is_left_of_a_geometric_series_is_known() {
+        for ratio in [0.1f64, 0.5, 0.9, 0.99] {
+            let rest = |n: usize| ratio.powi(n as i32);
+            let objective = |n: usize| -> Vec<f64> { (0..=n).map(|i| -rest(i)).collect() };
+            let rule = Stopping::RemainingGain(1e-3);
+            let small = |n: usize| {
+                let gain = rest(n - 1) - rest(n);
+                gain <= 1e-3 && rest(n) <= 1e-3
+            };
+            let first = (2..).find(|&n| small(n)).unwrap();
+            // Two steps later it was small three times; a rest at the border itself may fall on either side.
+            assert!(!rule.is_met(&objective(first), ONE, 0.0), "{ratio}");
+            assert!(!rule.is_met(&objective(first + 1), ONE, 0.0), "{ratio}");
+            assert!(rule.is_met(&objective(first + 3), ONE, 0.0), "{ratio}");
+        }
+        // Gains that grow are no series; one that is far from its end isn't near it because a gain is small.
+        let rule = Stopping::RemainingGain(1e-3);
+        let growing: Vec<f64> = (0..9).map(|i| 1e-6 * 2f64.powi(i)).collect();
+        assert!(!rule.is_met(&growing, ONE, 0.0));
+        let creeping: Vec<f64> = (0..9).map(|i| -0.999f64.powi(i)).collect();
+        assert!(!rule.is_met(&creeping, ONE, 0.0));
+    }
+
+    #[test]
+    fn rules_compare_gains_with_what_they_name() {
+        let relative = Stopping::RelativeChange(1e-5);
+        for (gain, small) in [(0.9e-5 * 501.0, true), (1.1e-5 * 501.0, false)] {
+            assert_eq!(relative.is_small(gain, -500.0, ONE), small);
+            assert_eq!(relative.is_small(-gain, -500.0, ONE), small);
+            assert_eq!(relative.is_met(&[-500.0 - gain, -500.0], ONE, 0.0), small);
+        }
+        let mean = Stopping::MeanChange(1e-3);
+        for (gain, small) in [(0.199, true), (0.2, false), (0.201, false)] {
+            assert_eq!(mean.is_small(gain, -500.0, ONE), small);
+        }
+        let remaining = Stopping::RemainingGain(1e-3);
+        for (gain, small) in [(0.9e-3, true), (1.1e-3, false)] {
+            assert_eq!(remaining.is_small(gain, -500.0, ONE), small);
+        }
+    }
+
+    /// In another unit of weight every rule says the same.
+    #[test]
+    fn rules_do_not_depend_on_the_unit_of_weights() {
+        let light = Weight {
+            total: 0.5 * 200.0,
+            unit: 0.5,
+        };
+        for rule in [
+            Stopping::RelativeChange(1e-3),
+            Stopping::MeanChange(1e-3),
+            Stopping::RemainingGain(1e-3),
+        ] {
+            for n in 4..200 {
+                let objective: Vec<f64> = (0..n).map(|i| -30.0 - 0.9f64.powi(i)).collect();
+                let halves: Vec<f64> = objective.iter().map(|o| 0.5 * o).collect();
+                let met = rule.is_met(&objective, ONE, 0.0);
+                assert_eq!(met, rule.is_met(&halves, light, 0.0), "{rule:?} {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gain_below_rounding_is_none_but_for_a_tolerance_of_zero() {
+        for rule in [
+            Stopping::RelativeChange(1e-12),
+            Stopping::MeanChange(1e-12),
+            Stopping::RemainingGain(1e-12),
+        ] {
+            assert!(rule.is_met(&[-1.0, -1.0 + 1e-6], ONE, 2e-6));
+            assert!(rule.is_met(&[-1.0 + 1e-6, -1.0], ONE, 2e-6));
+            assert!(!rule.is_met(&[-1.0, -1.0 + 1e-5], ONE, 2e-6));
+            assert!(!rule.is_met(&[-1.0], ONE, 2e-6));
+        }
+        let never = Stopping::RemainingGain(0.0);
+        assert!(!never.is_met(&[-1.0, -1.0], ONE, 1.0));
+    }
+}

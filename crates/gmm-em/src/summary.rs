@@ -131,3 +131,47 @@ pub(crate) fn moments(
     };
     tree::reduce(0..Block::count(x.n_samples()), &leaf, &Moments::merge)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::CovarianceType;
+    use gmm_core::faer::Mat;
+
+    /// Of a table of many parts too: ranges, means and variances of the rows that count.
+    #[test]
+    fn every_row_that_counts_is_measured() {
+        let n = 20_000;
+        let x = Mat::from_fn(n, 2, |i, j| match (i, j) {
+            (3, 0) => 90.0,
+            (11_000, 0) => -70.0,
+            (19_999, 1) => 55.0,
+            // Of weight 0.
+            (7, _) => 1e9,
+            _ => ((i * (j + 3)) % 17) as f64,
+        });
+        let weights: Vec<f64> = (0..n)
+            .map(|i| if i == 7 { 0.0 } else { [1.0, 0.5][i % 2] })
+            .collect();
+        let samples = Samples::from(&x).with_weights(&weights);
+        let summary = Summary::new(&samples, CovarianceType::Full).unwrap();
+        assert_eq!(summary.ranges, [(-70.0, 90.0), (0.0, 55.0)]);
+        assert_eq!((summary.n_rows, summary.n_features()), (n - 1, 2));
+        let total: f64 = weights.iter().sum();
+        assert!((summary.total_weight() - total).abs() <= 1e-10 * total);
+        let sum = |f: &dyn Fn(usize) -> f64| -> f64 { (0..n).map(|i| weights[i] * f(i)).sum() };
+        for j in 0..2 {
+            let mean = sum(&|i| x[(i, j)]) / total;
+            let variance = sum(&|i| (x[(i, j)] - mean).powi(2)) / total;
+            let frame = &summary.frame;
+            let found = frame.from_frame(j, summary.moments.mean[j]);
+            assert!((found - mean).abs() <= 1e-11 * 20.0, "{found} {mean}");
+            let unit = 2f64.powi(frame.exponents()[j]);
+            let found = summary.variances()[j] * unit * unit;
+            assert!(
+                (found - variance).abs() <= 1e-11 * variance,
+                "{found} {variance}"
+            );
+        }
+    }
+}

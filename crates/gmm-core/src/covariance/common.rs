@@ -366,3 +366,96 @@ fn product(a: &Mat<f64>, b: &Mat<f64>) -> Mat<f64> {
     );
     c
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::covariance::Structure;
+
+    /// An orthogonal matrix with no axis near a coordinate.
+    fn axes(d: usize) -> Mat<f64> {
+        let angles: Vec<f64> = (0..d * (d - 1) / 2)
+            .map(|at| 0.3 + 0.1 * at as f64)
+            .collect();
+        turned(&Mat::identity(d, d), &angles)
+    }
+
+    fn largest_off_diagonal(matrix: &Mat<f64>) -> f64 {
+        let d = matrix.nrows();
+        let pairs = (0..d).flat_map(|i| (0..i).map(move |j| (i, j)));
+        pairs.fold(0.0, |largest, (i, j)| matrix[(i, j)].abs().max(largest))
+    }
+
+    /// Q'AQ, of a rotation Q of two axes.
+    #[test]
+    fn rotations_turn_rows_as_columns() {
+        let (d, a, b) = (4, 3, 1);
+        let (sine, cosine) = 0.7f64.sin_cos();
+        let mut q = Mat::<f64>::identity(d, d);
+        rotate_columns(&mut q, a, b, sine, cosine);
+        let round = product(&transposed(&q), &q);
+        assert!(
+            (0..d)
+                .all(|i| (0..d)
+                    .all(|j| (round[(i, j)] - f64::from(u8::from(i == j))).abs() <= 1e-15))
+        );
+        assert!(q[(b, a)] > 0.0, "axis a moves towards axis b");
+        let matrix = Mat::from_fn(d, d, |i, j| (1 + i * j) as f64 + (i + j) as f64);
+        let mut found = matrix.clone();
+        rotate_columns(&mut found, a, b, sine, cosine);
+        rotate_rows(&mut found, a, b, sine, cosine);
+        let expected = product(&transposed(&q), &product(&matrix, &q));
+        assert!((0..d).all(|i| (0..d).all(|j| (found[(i, j)] - expected[(i, j)]).abs() <= 1e-13)));
+    }
+
+    /// Matrices whose sum is round keep their axes: a sum of equal parts would have none.
+    #[test]
+    fn axes_are_those_of_the_matrices_before() {
+        let q = axes(2);
+        let blocks = vec![matrix(&q, &[1.0, 3.0]), matrix(&q, &[3.0, 1.0])];
+        let before = Covariances::new(CovarianceType::Vve, 2, 2, blocks).unwrap();
+        let found = axes_of(&before);
+        for k in 0..2 {
+            let rotated = product(&transposed(&found), &product(&before.component(k), &found));
+            assert!(largest_off_diagonal(&rotated) <= 1e-14, "{rotated:?}");
+        }
+    }
+
+    /// Sweeps over matrices that have common axes find them from anywhere, to the square of the angle at which they hand over.
+    #[test]
+    fn sweeps_find_common_axes() {
+        for d in [2, 3, 6] {
+            let q = axes(d);
+            let variances = |k: usize| -> Vec<f64> {
+                (0..d)
+                    .map(|j| 1.0 + ((3 * k + 2 * j) % (d + 2)) as f64)
+                    .collect()
+            };
+            let group = |k: usize| {
+                let block = matrix(&q, &variances(k));
+                let mut moments = Moments::zeros(Structure::Dense, d);
+                moments.occupancy = 1.0 + k as f64;
+                let lower = (0..d).flat_map(|i| (0..=i).map(move |j| i * d + j));
+                for (s, at) in moments.scatter.iter_mut().zip(lower) {
+                    *s = moments.occupancy * block[at];
+                }
+                moments
+            };
+            let groups: Vec<Moments> = (0..3).map(group).collect();
+            let problem = Problem {
+                form: CovarianceType::Vve,
+                counts: groups.iter().map(|m| m.occupancy).collect(),
+                scatters: groups.iter().map(dense).collect(),
+                floor: None,
+            };
+            let end = problem.sweep(problem.at(Mat::identity(d, d)));
+            for (rotated, m) in end.rotated.iter().zip(&groups) {
+                let size = m.occupancy * (d + 2) as f64;
+                assert!(
+                    largest_off_diagonal(rotated) <= NEAR * NEAR * size,
+                    "{d}: {rotated:?}"
+                );
+            }
+        }
+    }
+}

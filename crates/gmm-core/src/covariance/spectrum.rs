@@ -96,8 +96,28 @@ impl Spectrum<'_> {
         vec![self.raised(trace / (d as f64 * count), 0); d]
     }
 
-    /// vₖⱼ = λₖ aⱼ: shape and volumes in turn, each the minimum given the other.
+    fn is_above(&self, variances: &[Vec<f64>]) -> bool {
+        let row = |v: &Vec<f64>, floor: &[f64]| v.iter().zip(floor).all(|(v, f)| v >= f);
+        self.floor
+            .is_none_or(|floor| variances.iter().all(|v| row(v, floor)))
+    }
+
+    /// vₖⱼ = λₖ aⱼ. What stays above the floor is the minimum without one, to the last bit.
     fn proportional(&self, previous: Option<&Covariances>) -> Vec<Vec<f64>> {
+        let free = Spectrum {
+            counts: self.counts.clone(),
+            scatters: self.scatters.clone(),
+            floor: None,
+        };
+        let variances = free.search(previous);
+        if self.is_above(&variances) {
+            return variances;
+        }
+        self.search(previous)
+    }
+
+    /// Shape and volumes in turn, each the minimum given the other.
+    fn search(&self, previous: Option<&Covariances>) -> Vec<Vec<f64>> {
         let d = self.n_axes();
         let total: f64 = self.counts.iter().sum();
         let traces = self.scatters.iter().map(|w| w.iter().sum());
@@ -155,14 +175,10 @@ impl Spectrum<'_> {
             .zip(&self.counts)
             .map(row)
             .collect();
-        let Some(floor) = self.floor else {
-            return variances;
-        };
-        let is_above = |v: &Vec<f64>| v.iter().zip(floor).all(|(v, f)| v >= f);
-        if variances.iter().all(is_above) {
-            return variances;
+        match self.floor {
+            Some(floor) if !self.is_above(&variances) => self.of_equal_volume_above(floor),
+            _ => variances,
         }
-        self.of_equal_volume_above(floor)
     }
 
     /// The same under the floor. With L = Σⱼ ln(vₖⱼ/fⱼ) ≥ 0 given, component k has vₖⱼ = max(fⱼ, wₖⱼ/θₖ), where θₖ makes the sum L; F has the
@@ -198,9 +214,10 @@ impl Spectrum<'_> {
                 let share = (high / floor.len() as f64).exp();
                 return floor.iter().map(|f| f * share).collect();
             }
+            // What is at the level is at the floor, to the last bit: such directions are counted.
             w.iter()
                 .zip(floor)
-                .map(|(w, f)| f64::max(*f, w / level.exp()))
+                .map(|(w, f)| f * ((w / f).ln() - level).max(0.0).exp())
                 .collect()
         };
         self.scatters.iter().zip(&logs).map(row).collect()

@@ -96,3 +96,59 @@ pub(super) fn traces(groups: &[Moments]) -> impl Iterator<Item = f64> {
         .iter()
         .map(|m| (0..m.mean.len()).map(|j| m.entry(j, j)).sum())
 }
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "numbers that are exact in binary")]
+mod tests {
+    use super::*;
+
+    /// Three components of 10, 20 and 5 rows with two axes.
+    fn volumes(has_floor: bool, start: [f64; 3]) -> Volumes {
+        Volumes::new(&[10.0, 20.0, 5.0], start.into_iter(), 2, None, has_floor)
+    }
+
+    /// λₖ = tr(Wₖ C⁻¹) / (D Nₖ), and a round that changes nothing is the last one.
+    #[test]
+    fn volumes_that_stand_still_end_the_search() {
+        let traces = [20.0, 120.0, 10.0];
+        let mut volumes = volumes(false, traces);
+        assert_eq!(volumes.lambda, [1.0, 3.0, 1.0]);
+        for trace in [1.0, 0.5] {
+            let scaled = traces.map(|t| trace * t);
+            let round = volumes.update(&scaled, 1.0);
+            let expected: Vec<f64> = [1.0, 3.0, 1.0].iter().map(|l| trace * l).collect();
+            assert_eq!(volumes.lambda, expected);
+            assert!(round.shrink == 1.0 && round.is_last == (trace == 1.0));
+        }
+        assert!(volumes.update(&[0.0, 1.0, 1.0], 1.0).is_last);
+        assert!(volumes.update(&[f64::NAN, 1.0, 1.0], 1.0).is_last);
+    }
+
+    /// Where a component stands at its bound, C shrinks by what is best for it, -(D N) ln s + s tr W C⁻¹, as far as the floor lets it; the
+    /// other matrices λₖ C stay.
+    #[test]
+    fn the_way_along_the_bound_is_gone_at_once() {
+        for room in [1.0, 1.25, 1.5, 3.0] {
+            let mut volumes = volumes(true, [20.0, 120.0, 10.0]);
+            // Of its own the first would be ½, the third ¾.
+            let traces = [10.0, 120.0, 7.5];
+            let round = volumes.update(&traces, room);
+            let cost = |s: f64| -30.0 * s.ln() + s * 17.5;
+            for other in [
+                1.0,
+                room,
+                0.5 * (1.0 + room),
+                0.999 * round.shrink,
+                1.001 * round.shrink,
+            ] {
+                assert!(!(1.0..=room).contains(&other) || cost(round.shrink) <= cost(other));
+            }
+            assert!((1.0..=room).contains(&round.shrink));
+            assert_eq!(volumes.lambda, [1.0, 3.0 * round.shrink, 1.0]);
+            assert_eq!(round.is_last, room == 1.0);
+        }
+        // All at the bound: C alone has to move.
+        let mut volumes = volumes(true, [20.0, 40.0, 10.0]);
+        assert!(volumes.update(&[10.0, 20.0, 5.0], 2.0).shrink == 1.0);
+    }
+}

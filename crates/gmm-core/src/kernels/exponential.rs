@@ -15,10 +15,9 @@ const SMALLEST: f64 = -708.0;
 /// polynomial of degree 13 is summed, whose remainder is below 0.35^14 / 14! = 5e-18.
 #[inline(always)]
 pub fn exp_nonpositive(x: f64) -> f64 {
-    let clamped = if x < SMALLEST { SMALLEST } else { x };
-    let shifted = clamped.mul_add(std::f64::consts::LOG2_E, ROUND);
+    let shifted = x.mul_add(std::f64::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, clamped));
+    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
     let mut p = 1.0 / 6_227_020_800.0;
     p = r.mul_add(p, 1.0 / 479_001_600.0);
     p = r.mul_add(p, 1.0 / 39_916_800.0);
@@ -48,10 +47,9 @@ pub fn exp_nonpositive_single(x: f32) -> f32 {
     /// 1.5 * 2^23.
     const ROUND: f32 = 12_582_912.0;
     const SMALLEST: f32 = -87.0;
-    let clamped = if x < SMALLEST { SMALLEST } else { x };
-    let shifted = clamped.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = n.mul_add(-LOW, n.mul_add(-HIGH, clamped));
+    let r = n.mul_add(-LOW, n.mul_add(-HIGH, x));
     let mut p = 1.0 / 5_040.0;
     p = r.mul_add(p, 1.0 / 720.0);
     p = r.mul_add(p, 1.0 / 120.0);

@@ -10,7 +10,13 @@ use proptest::prelude::*;
 use rand::RngExt;
 
 /// Groups of rows about 0: counts and scatters of rank `rank`, columns of unlike size.
-fn groups(form: CovarianceType, k: usize, d: usize, rank: usize, seed: u64) -> Vec<Moments> {
+pub(crate) fn groups(
+    form: CovarianceType,
+    k: usize,
+    d: usize,
+    rank: usize,
+    seed: u64,
+) -> Vec<Moments> {
     let mut rng = data::generator(seed);
     let mut uniform = || 2.0 * rng.random::<f64>() - 1.0;
     let sizes: Vec<f64> = (0..d).map(|_| 4f64.powf(uniform())).collect();
@@ -36,7 +42,7 @@ fn groups(form: CovarianceType, k: usize, d: usize, rank: usize, seed: u64) -> V
     (0..k).map(group).collect()
 }
 
-fn m_step(
+pub(crate) fn m_step(
     form: CovarianceType,
     groups: &[Moments],
     regularizer: &Regularizer,
@@ -46,12 +52,12 @@ fn m_step(
     maximize(form, &shifts, groups, regularizer, previous).unwrap()
 }
 
-fn matrix(covariances: &Covariances, k: usize) -> Vec<Vec<f64>> {
+pub(crate) fn matrix(covariances: &Covariances, k: usize) -> Vec<Vec<f64>> {
     crate::rows(&covariances.component(k))
 }
 
 /// -½ Σₖ (Nₖ log|Σₖ| + tr Σₖ⁻¹Wₖ): what an M-step raises.
-fn expected_log_likelihood(groups: &[Moments], covariances: &Covariances) -> f64 {
+pub(crate) fn expected_log_likelihood(groups: &[Moments], covariances: &Covariances) -> f64 {
     let d = groups[0].mean.len();
     let term = |(k, m): (usize, &Moments)| {
         let lower = linalg::cholesky(&matrix(covariances, k)).unwrap();
@@ -82,7 +88,7 @@ fn are_equal(values: &[f64], tolerance: f64) -> bool {
 }
 
 /// Whether matrices have in common what their form says, to a relative error.
-fn assert_is_member(covariances: &Covariances, tolerance: f64) {
+pub(crate) fn assert_is_member(covariances: &Covariances, tolerance: f64) {
     let (form, d, n) = (
         covariances.form(),
         covariances.n_features(),
@@ -133,12 +139,12 @@ fn assert_is_member(covariances: &Covariances, tolerance: f64) {
     }
 }
 
-fn form() -> impl Strategy<Value = CovarianceType> {
+pub(crate) fn form() -> impl Strategy<Value = CovarianceType> {
     prop::sample::select(CovarianceType::ALL.to_vec())
 }
 
 /// A floor below the variances of all groups, one that holds some directions, or none.
-fn regularizer(d: usize, kind: usize) -> Regularizer {
+pub(crate) fn regularizer(d: usize, kind: usize) -> Regularizer {
     match kind {
         0 => Regularizer::None,
         1 => Regularizer::Floor(vec![1e-9; d]),
@@ -207,5 +213,63 @@ fn parameters_of_one_feature_are_those_of_volumes() {
             5
         };
         assert_eq!(form.n_covariance_parameters(5, 1), expected, "{form}");
+    }
+}
+
+/// The numbers of covariance parameters of Celeux and Govaert (1995), table 1, with α = K D + K - 1 for the rest and β = D (D + 1) / 2.
+#[test]
+fn parameters_are_those_of_celeux_and_govaert() {
+    for (k, d) in [(1, 2), (2, 4), (3, 4), (5, 3)] {
+        let (alpha, beta) = (k * d + k - 1, d * (d + 1) / 2);
+        for form in CovarianceType::ALL {
+            let expected = match form.mclust_name() {
+                "EII" => 1,
+                "VII" => k,
+                "EEI" => d,
+                "VEI" => d + k - 1,
+                "EVI" => k * d - k + 1,
+                "VVI" => k * d,
+                "EEE" => beta,
+                "VEE" => beta + k - 1,
+                "EVE" => beta + (k - 1) * (d - 1),
+                "VVE" => beta + (k - 1) * d,
+                "EEV" => k * beta - (k - 1) * d,
+                "VEV" => k * beta - (k - 1) * (d - 1),
+                "EVV" => k * beta - (k - 1),
+                _ => k * beta,
+            };
+            assert_eq!(form.n_covariance_parameters(k, d), expected, "{form}");
+            assert_eq!(form.n_free_parameters(k, d), alpha + expected, "{form}");
+        }
+    }
+}
+
+/// The forms whose M-steps Celeux and Govaert (1995) give as searches.
+#[test]
+fn five_forms_have_no_closed_m_step() {
+    let open = CovarianceType::ALL
+        .into_iter()
+        .filter(|f| !f.has_closed_m_step());
+    let mut names: Vec<&str> = open.map(CovarianceType::mclust_name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["EVE", "VEE", "VEI", "VEV", "VVE"]);
+}
+
+/// Two forms are equal where the M-step of each is that of the other for all data.
+#[test]
+fn forms_of_one_feature_are_those_of_their_volumes() {
+    for a in CovarianceType::ALL {
+        for b in CovarianceType::ALL {
+            let same_volume = a.volume() == b.volume();
+            assert_eq!(a.equals_for(b, 1), same_volume, "{a} {b}");
+            assert_eq!(a.equals_for(b, 2), a == b, "{a} {b}");
+            let of_one = |form| m_step(form, &groups(form, 3, 1, 8, 1), &Regularizer::None, None);
+            let (x, y) = (of_one(a).covariances, of_one(b).covariances);
+            let is_same = (0..3).all(|k| {
+                let (x, y) = (x.variances(k)[0], y.variances(k)[0]);
+                (x - y).abs() <= 1e-12 * x
+            });
+            assert_eq!(is_same, same_volume, "{a} {b}");
+        }
     }
 }

@@ -101,6 +101,27 @@ proptest! {
         prop_assert!(is_constant || reach >= 0.25 || high - low < 1e-290, "{low:e} {high:e}: {reach}");
     }
 
+    /// Data that lie close together far from 0 have their offset among them: with a grid of at most 8 half ranges, what stays about 0 reaches
+    /// to 65 half ranges, and what is moved to 5, so that the range is a 33rd of the reach at least.
+    #[test]
+    fn offsets_are_taken_out((low, high) in range()) {
+        let frame = Frame::of_ranges(&[(low, high)]);
+        let (a, b) = (frame.to_frame(0, low), frame.to_frame(0, high));
+        let reach = a.abs().max(b.abs());
+        prop_assert!(high - low < 1e-290 || b - a >= reach / 33.0, "{low:e} {high:e}: {a} to {b}");
+    }
+
+    /// Offsets are multiples of a power of two that is at least as large as the range.
+    #[test]
+    fn offsets_lie_on_a_grid((low, high) in range()) {
+        let frame = Frame::of_ranges(&[(low, high)]);
+        let range = high - low;
+        prop_assume!(range > 1e-290 && range < 1e300);
+        let grid = 2f64.powi(range.log2().ceil() as i32);
+        let steps = frame.offsets()[0] / grid;
+        prop_assert!(steps.fract() == 0.0, "{low:e} {high:e}: offset {:e}", frame.offsets()[0]);
+    }
+
     /// Powers of two change no coordinate, whole offsets of whole numbers neither.
     #[test]
     fn coordinates_do_not_depend_on_the_unit(

@@ -84,6 +84,14 @@ fn block() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>)> {
 }
 
 #[test]
+fn a_packed_triangle_has_an_entry_per_pair() {
+    for d in 0..20 {
+        let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        assert_eq!(packed_len(d), pairs.count());
+    }
+}
+
+#[test]
 fn the_best_instruction_set_is_among_those_tested() {
     // pulp has no equality for its sets; their variants have.
     let best = std::mem::discriminant(&Arch::new());

@@ -9,6 +9,7 @@
 )]
 
 mod derive;
+mod extrapolate;
 mod forms;
 mod frame;
 mod kernels;
@@ -16,11 +17,15 @@ mod laws;
 mod levels;
 mod log_responsibilities;
 mod messages;
+mod moments;
 mod naive;
+mod neighbours;
 mod noise;
 mod oracle_exact;
+mod prior;
 mod products;
 mod sampling;
+mod shortcuts;
 mod single;
 mod sum;
 mod views;

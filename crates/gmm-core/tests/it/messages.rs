@@ -309,6 +309,10 @@ fn names_of_forms() {
         assert_eq!(form.to_string(), form.name());
         assert_eq!(format!("{form:>10}").len(), 10);
     }
+    // Of one feature mclust knows two forms only.
+    for (letter, form) in [("E", CovarianceType::Tied), ("v", CovarianceType::Full)] {
+        assert_eq!(letter.parse(), Ok(form));
+    }
 }
 
 #[test]

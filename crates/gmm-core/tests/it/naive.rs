@@ -180,6 +180,33 @@ fn rows_beyond_all_densities_of_a_tied_mixture() {
     );
 }
 
+/// Means may lie as far out as rows: what counts is which of them is near.
+#[test]
+fn rows_beyond_all_densities_belong_to_the_mean_they_are_next_to() {
+    let means = [vec![-1e300, 0.0], vec![1e300, 0.0], vec![0.0, 1e300]];
+    let m = Mixture {
+        form: Form::Spherical,
+        weights: vec![0.25, 0.25, 0.5],
+        means: means.to_vec(),
+        covariances: vec![vec![vec![1.0, 0.0], vec![0.0, 1.0]]; 3],
+    };
+    let model = mixture_of(&m);
+    let x = matrix(&[
+        vec![-0.9e300, 1e299],
+        vec![1.2e300, 0.0],
+        vec![1e299, 0.8e300],
+    ]);
+    assert_eq!(model.predict(&x).unwrap(), [0, 1, 2]);
+    let r = rows(&model.responsibilities(&x).unwrap());
+    for (k, row) in r.iter().enumerate() {
+        assert!(
+            row.iter()
+                .enumerate()
+                .all(|(j, r)| *r == f64::from(u8::from(j == k)))
+        );
+    }
+}
+
 /// An outlier of 1e200 makes no other row worse: rows are independent, also within a block.
 #[test]
 fn an_outlier_leaves_its_neighbours_alone() {

@@ -155,6 +155,30 @@ fn derived_mixtures_keep_noise_and_proportions() {
     }
 }
 
+/// Weights that are held equal are equal, to a part in a million.
+#[test]
+fn proportions_are_what_the_weights_allow() {
+    let held = noisy().with_equal_weights();
+    let free = held.with_proportions(Proportions::Free).unwrap();
+    assert_eq!(free.proportions(), Proportions::Free);
+    assert_eq!(free.with_proportions(Proportions::Equal).unwrap(), held);
+    match two().with_proportions(Proportions::Equal) {
+        Err(Error::UnequalWeights {
+            component,
+            value,
+            expected,
+        }) => assert_eq!(
+            (component, value, expected),
+            (
+                0,
+                two().weights()[0],
+                0.5 * (two().weights()[0] + two().weights()[1])
+            )
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn longer_steps_move_noise_as_a_class() {
     let to = two().with_noise(Noise::new(0.2, -5.0).unwrap()).unwrap();

@@ -53,6 +53,26 @@ proptest! {
         prop_assert!((whole.value() - expected).abs() <= tolerance, "{} {expected}", whole.value());
     }
 
+    /// Weights are powers of two here, so that products are exact and only the sum rounds.
+    #[test]
+    fn weighted_sums_are_exact_to_the_last_digit(terms in terms(), exponents in prop::collection::vec(-3..=2, 1..=64), first in -20.0..20.0) {
+        let weight = |i: usize| match exponents[i % exponents.len()] {
+            -3 => 0.0,
+            exponent => 2f64.powi(exponent),
+        };
+        let weights: Vec<f64> = (0..terms.len()).map(weight).collect();
+        let mut weighted: Vec<f64> = weights.iter().zip(&terms).map(|(w, t)| w * t).collect();
+        let mut sum = CompensatedSum::default();
+        sum.add(first);
+        sum.add_weighted(&weights, &terms);
+        weighted.push(first);
+        let expected = exact_sum(&weighted);
+        let absolute: f64 = weighted.iter().map(|t| t.abs()).sum();
+        // Sixteen sums side by side, which are then merged.
+        let tolerance = tolerance(weighted.len() + 16, expected, absolute) + 0.5 * EPS * expected.abs();
+        prop_assert!((sum.value() - expected).abs() <= tolerance, "{} {expected}", sum.value());
+    }
+
     #[test]
     fn parts_come_back_as_they_were(terms in terms()) {
         let sum = sum_of(&terms);
@@ -100,4 +120,31 @@ fn infinite_terms_give_infinite_sums() {
     assert_eq!(sum_of(&[infinite, 1.0, infinite]).value(), infinite);
     assert!(sum_of(&[infinite, -infinite]).value().is_nan());
     assert_eq!(sum_of(&[f64::MAX, f64::MAX]).value(), infinite);
+}
+
+/// A row without density makes the likelihood 0; one that doesn't count changes nothing, whatever its density is.
+#[test]
+fn infinite_weighted_terms_give_infinite_sums() {
+    let infinite = f64::INFINITY;
+    let mut terms = vec![1.0; 40];
+    let weights: Vec<f64> = (0..40).map(|i| [0.5, 0.0][i % 2]).collect();
+    for at in 0..40 {
+        for extreme in [-infinite, infinite, f64::NAN, f64::MAX] {
+            terms[at] = extreme;
+            let mut sum = CompensatedSum::default();
+            sum.add_weighted(&weights, &terms);
+            if weights[at] == 0.0 {
+                assert_eq!(sum.value(), 10.0);
+            } else {
+                let expected = 0.5 * extreme;
+                assert!(sum.value() == expected || sum.value().is_nan() && extreme.is_nan());
+            }
+        }
+        terms[at] = 1.0;
+    }
+    // A row that doesn't count changes nothing beside one without density either.
+    (terms[4], terms[5]) = (-infinite, -infinite);
+    let mut sum = CompensatedSum::default();
+    sum.add_weighted(&weights, &terms);
+    assert_eq!(sum.value(), -infinite);
 }

@@ -294,9 +294,14 @@ fn blocks_hold_their_rows_feature_by_feature() {
             let expected = if row < n { weights[row] } else { 0.0 };
             assert_eq!(block.weights()[i].to_bits(), expected.to_bits());
         }
+        assert!(block.is_weighted());
     }
     let unweighted = Samples::from(&x);
-    block.fill(&unweighted, 2, &frame).unwrap();
+    // Lanes past the last row have another weight than 1.
+    for (index, is_weighted) in [(0, false), (2, true)] {
+        block.fill(&unweighted, index, &frame).unwrap();
+        assert_eq!(block.is_weighted(), is_weighted);
+    }
     assert_eq!(
         block.weights().iter().sum::<f64>().to_bits(),
         5.0f64.to_bits()

@@ -211,3 +211,77 @@ impl Clusters {
 pub(crate) fn uniform(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 * (0.5 * f64::EPSILON)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::faer::Mat;
+    use gmm_testkit::naive::{kmeans_cost, nearest};
+
+    fn kmeans<'a>(x: &'a Mat<f64>, weights: &'a [f64], frame: &'a Frame) -> KMeans<'a> {
+        KMeans {
+            x: Samples::from(x).with_weights(weights),
+            frame,
+            reciprocal_sd: vec![1.0; x.ncols()],
+        }
+    }
+
+    /// From two neighbours at the end of a line k-means goes a long way; its cost at the end falls by less than a part in ten thousand,
+    /// which near a minimum is an offset of at most a hundredth of the distances.
+    #[test]
+    fn lloyd_goes_on_while_the_cost_falls() {
+        let n = 200;
+        let x = Mat::from_fn(n, 1, |i, _| i as f64);
+        let (weights, frame) = (vec![1.0; n], Frame::identity(1));
+        let kmeans = kmeans(&x, &weights, &frame);
+        let begin = vec![vec![0.0], vec![1.0]];
+        let end = kmeans.run(begin.clone()).unwrap();
+        let rows = gmm_testkit::rows(x.as_ref());
+        assert!(kmeans_cost(&rows, &end, None) < 0.3 * kmeans_cost(&rows, &begin, None));
+        for (centre, best) in end.iter().zip([49.5, 149.5]) {
+            assert!((centre[0] - best).abs() <= 1.0, "{end:?}");
+        }
+        let cost = kmeans.clusters(&end).unwrap().cost;
+        assert!((cost - kmeans_cost(&rows, &end, None)).abs() <= 1e-12 * cost);
+    }
+
+    /// Each centre moves to the weighted mean of its rows; one without rows stays.
+    #[test]
+    fn centres_move_to_the_means_of_their_rows() {
+        let x = gmm_testkit::data::overlapping(3, 700, 2, 3).x;
+        let weights: Vec<f64> = (0..700).map(|i| [1.0, 0.0, 2.5][i % 3]).collect();
+        let frame = Frame::identity(2);
+        let kmeans = kmeans(&x, &weights, &frame);
+        let begin = vec![vec![0.0, 0.0], vec![1.0, -1.0], vec![1e6, 1e6]];
+        let mut moved = begin.clone();
+        kmeans.clusters(&begin).unwrap().move_to_means(&mut moved);
+        let rows = gmm_testkit::rows(x.as_ref());
+        for (k, centre) in moved.iter().take(2).enumerate() {
+            for (j, found) in centre.iter().enumerate() {
+                let own = (0..700).filter(|&i| nearest(&rows[i], &begin).0 == k);
+                let (n, sum) = own.fold((0.0, 0.0), |(n, sum), i| {
+                    (n + weights[i], sum + weights[i] * rows[i][j])
+                });
+                assert!((found - sum / n).abs() <= 1e-12 * (1.0 + (sum / n).abs()));
+            }
+        }
+        assert_eq!(moved[2], begin[2]);
+    }
+
+    /// The farthest rows first; neither rows on a centre nor rows of weight 0, and no more than there are.
+    #[test]
+    fn empty_clusters_get_the_farthest_rows() {
+        let places = [0.0, 5.0, 0.0, 100.0, 7.0, -9.0, 5.0];
+        let x = Mat::from_fn(7, 1, |i, _| places[i]);
+        let weights = [1.0, 1.0, 1.0, 0.0, 1.0, 0.5, 0.0];
+        let frame = Frame::identity(1);
+        let kmeans = kmeans(&x, &weights, &frame);
+        let centres = vec![vec![5.0]];
+        let rows = |n: usize| -> Vec<usize> {
+            let farthest = kmeans.farthest(&centres, n).unwrap();
+            farthest.iter().map(|(_, row)| *row).collect()
+        };
+        assert_eq!(rows(2), [5, 0]);
+        assert_eq!(rows(10), [5, 0, 2, 4]);
+    }
+}

@@ -221,4 +221,48 @@ mod tests {
         // All that count lie in the block that is not looked at.
         assert_eq!(seeds(&x, Some(&odd[..]), 3, 3), [0.0, 1.0, 2.0]);
     }
+
+    /// The cost that a candidate would leave, of a table of several parts; and rows are drawn by weight times squared distance.
+    #[test]
+    fn costs_and_draws_are_those_of_k_means_plus_plus() {
+        let n = 6000;
+        let x = Mat::from_fn(n, 1, |i, _| ((i * 37) % 101) as f64);
+        let weights: Vec<f64> = (0..n).map(|i| [1.0, 0.0, 0.5][i % 3]).collect();
+        let kmeans = KMeans {
+            x: Samples::from(&x).with_weights(&weights),
+            frame: &Frame::identity(1),
+            reciprocal_sd: vec![1.0],
+        };
+        let mut potential = Potential::new(&kmeans, 1);
+        potential.lower_to(&[20.0]).unwrap();
+        let rows = gmm_testkit::rows(x.as_ref());
+        let candidates = vec![vec![90.0], vec![21.0], vec![50.0]];
+        let costs = potential.costs(&candidates).unwrap();
+        for (candidate, cost) in candidates.iter().zip(&costs) {
+            let centres = [vec![20.0], candidate.clone()];
+            let expected = gmm_testkit::naive::kmeans_cost(&rows, &centres, Some(&weights));
+            assert!(
+                (cost - expected).abs() <= 1e-12 * expected,
+                "{cost} {expected}"
+            );
+        }
+        let total = potential.total();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let n_draws = 4000;
+        let draws: Vec<f64> = (0..n_draws).map(|_| potential.draw(&mut rng)[0]).collect();
+        // Ranges of values; five standard deviations of a binomial law at the most.
+        for (low, high) in [(0.0, 19.5), (19.5, 20.5), (20.5, 60.0), (60.0, 101.0)] {
+            let inside = |v: f64| v >= low && v < high;
+            let mass: f64 = (0..n)
+                .filter(|&i| inside(x[(i, 0)]))
+                .map(|i| weights[i] * (x[(i, 0)] - 20.0).powi(2))
+                .sum();
+            let expected = f64::from(n_draws) * mass / total;
+            let found = draws.iter().filter(|v| inside(**v)).count() as f64;
+            assert!(
+                (found - expected).abs() <= 5.0 * expected.sqrt(),
+                "{low}: {found} {expected}"
+            );
+        }
+    }
 }

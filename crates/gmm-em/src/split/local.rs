@@ -252,3 +252,81 @@ impl<'a> Whitened<'a> {
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::{CovarianceType, Covariances};
+
+    /// A test holds for components that moved by less than a twentieth: of their weight, of their standard deviations, and in them.
+    #[test]
+    fn a_test_holds_for_a_component_that_hardly_moved() {
+        let model = |weight: f64, means: [f64; 2], sds: [f64; 2]| {
+            let block = sds.map(|sd| sd * sd).to_vec();
+            let covariances = Covariances::new(CovarianceType::Diag, 2, 2, vec![block; 2]).unwrap();
+            let means = Mat::from_fn(2, 2, |k, j| means[j] + 50.0 * (1 - k) as f64);
+            GaussianMixture::new(vec![1.0 - weight, weight], means, covariances).unwrap()
+        };
+        let (weight, means, sds) = (0.4, [3.0, -1.0], [2.0, 0.1]);
+        let tested = Tested {
+            split: None,
+            weight,
+            mean: means.to_vec(),
+            variances: sds.map(|sd| sd * sd).to_vec(),
+        };
+        for (part, holds) in [
+            (0.0, true),
+            (0.049, true),
+            (-0.049, true),
+            (0.051, false),
+            (-0.051, false),
+        ] {
+            let factor = 1.0 + part;
+            assert_eq!(
+                tested.is_valid_for(&model(weight * factor, means, sds), 1),
+                holds
+            );
+            for j in 0..2 {
+                let mut moved = means;
+                moved[j] += part * sds[j];
+                assert_eq!(
+                    tested.is_valid_for(&model(weight, moved, sds), 1),
+                    holds,
+                    "{part} {j}"
+                );
+                let mut wider = sds;
+                wider[j] *= factor;
+                assert_eq!(
+                    tested.is_valid_for(&model(weight, means, wider), 1),
+                    holds,
+                    "{part} {j}"
+                );
+            }
+        }
+        assert!(!tested.is_valid_for(&model(weight, means, sds), 0));
+    }
+
+    /// A part of fewer rows than twice those that make a covariance regular is thin: here 6.
+    #[test]
+    fn parts_of_few_rows_are_thin() {
+        for (n_far, is_thin) in [(3, true), (40, false)] {
+            let n = 60 + n_far;
+            let drawn = gmm_testkit::data::overlapping(1, n, 2, 1);
+            let x = Mat::from_fn(n, 2, |i, j| {
+                drawn.x[(i, j)] + if i < n_far { 60.0 } else { 0.0 }
+            });
+            let samples = gmm_core::Samples::from(&x);
+            let form = CovarianceType::Full;
+            let summary = crate::summary::Summary::new(&samples, form).unwrap();
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+            let sketch = Sketch::draw(&samples, &summary, form, n, &mut rng);
+            let search = Search::new(&sketch, form, None);
+            let one = search.assigned(&sketch.samples(), &vec![0; n], 1).unwrap();
+            let split = best_split(&search, &one, 0, &sketch, 3).unwrap();
+            let expected = n_far as f64 / n as f64;
+            assert!((split.weights[0].min(split.weights[1]) - expected).abs() <= 1e-6);
+            assert!(split.gain > 0.0);
+            assert_eq!(split.is_thin, is_thin, "{n_far}");
+        }
+    }
+}

@@ -144,4 +144,21 @@ mod tests {
         assert!(after.means().row(1) == mat![[1.0, 0.5]].row(0));
         assert_eq!(after.covariances().variances(1), [2.0, 2.0]);
     }
+
+    /// What a component of weight 0 is merged with stays as it is; two of them meet half way.
+    #[test]
+    fn dead_components_have_no_say() {
+        let with = |weights: [f64; 3]| {
+            let model = three(CovarianceType::Full);
+            let means = model.means().to_owned();
+            GaussianMixture::new(weights.to_vec(), means, model.covariances().clone()).unwrap()
+        };
+        let before = with([0.5, 0.5, 0.0]);
+        let after = merged(&before, [0, 2]).unwrap();
+        assert_eq!(after.weights(), [0.5, 0.5]);
+        assert!(after.means().row(0) == before.means().row(0));
+        assert_eq!(after.covariances().block(0), before.covariances().block(0));
+        let after = merged(&with([0.0, 1.0, 0.0]), [0, 2]).unwrap();
+        assert!(after.means().row(0) == mat![[0.5, 0.25]].row(0));
+    }
 }

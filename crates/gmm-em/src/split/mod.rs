@@ -453,3 +453,26 @@ fn parts(pair: &GaussianMixture) -> ([f64; 2], [Vec<f64>; 2], [Vec<f64>; 2]) {
         order.map(|k| pair.covariances().block(k).to_vec()),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::Covariances;
+    use gmm_core::faer::Mat;
+
+    /// Of two mixtures the better one; of equals the first.
+    #[test]
+    fn the_better_of_two_goes_on() {
+        let state = |mean: f64, objective: f64| {
+            let covariances = Covariances::spherical(&[1.0], 1).unwrap();
+            let means = Mat::from_fn(1, 1, |_, _| mean);
+            let model = GaussianMixture::new(vec![1.0], means, covariances).unwrap();
+            State::new(model, objective)
+        };
+        for (a, b, best) in [(-5.0, -4.0, 1.0), (-4.0, -5.0, 0.0), (-4.0, -4.0, 0.0)] {
+            let found = state(0.0, a).better(state(1.0, b));
+            assert!((found.model.means()[(0, 0)] - best).abs() <= 0.0);
+            assert!((found.objective - f64::max(a, b)).abs() <= 0.0);
+        }
+    }
+}

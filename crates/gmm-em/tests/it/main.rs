@@ -16,6 +16,7 @@ mod laws;
 mod oracle_exact;
 mod oracle_mclust;
 mod precision;
+mod prior;
 mod proportions;
 mod repairs;
 mod settings;

@@ -168,6 +168,25 @@ fn a_collapsed_component_is_dropped_reseeded_or_floored() {
     assert!(reseeded.report().events.len() <= 11);
 }
 
+/// A floor is for components without variance; one without rows has nothing to hold.
+#[test]
+fn an_empty_component_is_dropped_under_a_floor_of_rescue_too() {
+    let x = data::overlapping(6, 60, 2, 2).x;
+    let labels: Vec<usize> = (0..60).map(|i| i % 2).collect();
+    let fit = Em::new(3)
+        .regularization(Regularization::None)
+        .rescue(Rescue::Floor(0.5))
+        .fit_from(&x, Start::Labels(&labels))
+        .unwrap();
+    assert_valid(&fit);
+    assert_eq!(fit.model().n_components(), 2);
+    let events = &fit.report().events;
+    assert!(
+        matches!(events[..], [Event::Dropped { component: 2, .. }]),
+        "{events:?}"
+    );
+}
+
 #[test]
 fn scikit_learns_ridge_is_available() {
     // K = 1: the closed form plus the ridge.

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use gmm_core::CovarianceType;
-use gmm_em::{Acceleration, Em, Initialization, Start, Stop, Stopping, derived_seed};
+use gmm_core::{CovarianceType, Proportions};
+use gmm_em::{Acceleration, Em, Initialization, NoiseVolume, Start, Stop, Stopping, derived_seed};
 use gmm_testkit::data;
 
 #[test]
@@ -169,4 +169,29 @@ fn acceleration_saves_passes_where_components_overlap() {
         fast * 10 < plain * 7,
         "{fast} accelerated passes, {plain} plain ones"
     );
+}
+
+#[test]
+fn settings_are_as_they_were_asked_for() {
+    let plain = Em::new(3);
+    assert_eq!((plain.n_components(), plain.base_seed()), (3, 0));
+    assert_eq!(plain.covariance_type(), CovarianceType::Full);
+    assert_eq!(plain.chosen_proportions(), Proportions::Free);
+    assert_eq!(plain.chosen_noise(), None);
+    assert_eq!(plain.chosen_initialization(), None);
+    assert_eq!(plain.iteration_limit(), 1000);
+    let em = plain
+        .components(4)
+        .seed(7)
+        .covariance(CovarianceType::Vei)
+        .proportions(Proportions::Equal)
+        .noise(NoiseVolume::Box)
+        .initialization(Initialization::KMeans)
+        .max_iterations(17);
+    assert_eq!((em.n_components(), em.base_seed()), (4, 7));
+    assert_eq!(em.covariance_type(), CovarianceType::Vei);
+    assert_eq!(em.chosen_proportions(), Proportions::Equal);
+    assert_eq!(em.chosen_noise(), Some(NoiseVolume::Box));
+    assert_eq!(em.chosen_initialization(), Some(Initialization::KMeans));
+    assert_eq!(em.iteration_limit(), 17);
 }

@@ -159,8 +159,17 @@ fn a_path_has_a_mixture_of_each_number_of_components() {
 #[test]
 fn a_path_ends_where_rows_do() {
     let x = Mat::from_fn(12, 1, |i, _| (i % 3) as f64);
-    let path = SplitMerge::new(&Em::new(6), &x).unwrap().path().unwrap();
+    let mut asked = Vec::new();
+    let path = SplitMerge::new(&Em::new(6), &x)
+        .unwrap()
+        .path_while(&mut |n| {
+            asked.push(n);
+            true
+        })
+        .unwrap();
     assert_eq!(path.len(), 3);
+    // Nobody is asked about more components than there are distinct rows.
+    assert_eq!(asked, [2, 3]);
     let other = Em::new(1).covariance(CovarianceType::Eii);
     let steps = SplitMerge::new(&other, &x).unwrap();
     assert!(matches!(

@@ -204,6 +204,38 @@ fn statistics_of_nothing_are_refused() {
     assert!(read(2, 3).is_ok());
     assert!(read(0, 3).is_err());
     assert!(read(2, 0).is_err());
+    // Each list, and each row of each, must have the others' length; counts are not negative.
+    let whole = written(2, 3);
+    let row = "[1.0, 1.0, 1.0]";
+    let two = format!("[{row},{row}]");
+    for name in ["shifts", "means", "scatters"] {
+        let from = format!("\"{name}\":{two}");
+        for to in [
+            format!("[{row}]"),
+            format!("[{row},{row},{row}]"),
+            format!("[{row},[1.0, 1.0]]"),
+            format!("[[1.0, 1.0, 1.0, 1.0],{row}]"),
+        ] {
+            let damaged = whole.replace(&from, &format!("\"{name}\":{to}"));
+            assert_ne!(damaged, whole);
+            assert!(
+                serde_json::from_str::<SufficientStatistics>(&damaged).is_err(),
+                "{damaged}"
+            );
+        }
+    }
+    for (from, to) in [
+        ("\"occupancy\":[1.0, 1.0]", "\"occupancy\":[1.0, -1.0]"),
+        ("\"occupancy\":[1.0, 1.0]", "\"occupancy\":[1.0]"),
+        ("\"total_weight\":1.0", "\"total_weight\":-1.0"),
+    ] {
+        let damaged = whole.replace(from, to);
+        assert_ne!(damaged, whole);
+        assert!(
+            serde_json::from_str::<SufficientStatistics>(&damaged).is_err(),
+            "{damaged}"
+        );
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! take.
 
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, GaussianMixture, Samples};
+use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
 use gmm_em::{Em, Regularization, Start, Stopping, SufficientStatistics};
 use gmm_testkit::same_for_any_number_of_threads;
 use proptest::prelude::*;
@@ -57,5 +57,40 @@ fn the_likelihood_never_falls_and_threads_change_no_bit() {
         let fit =
             same_for_any_number_of_threads(|| em.fit_from(x, Start::Mixture(&start)).unwrap());
         assert!(fit.report().trace.len() > 3);
+    }
+}
+
+/// Groups that turn out much narrower than the mixture before: the difference of the scatters would keep two digits of them.
+#[test]
+fn narrow_groups_keep_their_digits() {
+    // A row of size 7 has a last bit of 1e-15, which is 1e-9 of the smaller deviation, and means have that error; of the larger one it is
+    // nothing beside six bits of a sum of 400 rows.
+    for (width, tolerance) in [(1e-7, 1e-8), (1e-4, 64.0 * 400.0 * f64::EPSILON)] {
+        let n = 400;
+        let centre = |i: usize| [-7.0, 7.0][i % 2];
+        let off = |i: usize| width * (((i * 37) % 101) as f64 - 50.0);
+        let x = Mat::from_fn(n, 1, |i, _| centre(i) + off(i));
+        let one = Covariances::tied(Mat::from_fn(1, 1, |_, _| 1.0).as_ref(), 2).unwrap();
+        let means = Mat::from_fn(2, 1, |k, _| centre(k));
+        let start = GaussianMixture::new(vec![0.5, 0.5], means, one).unwrap();
+        let fit = Em::new(2)
+            .covariance(CovarianceType::Tied)
+            .regularization(Regularization::None)
+            .max_iterations(1)
+            .fit_from(&x, Start::Mixture(&start))
+            .unwrap();
+        // The exact differences of the rows from their centres, and their squares about their mean in each group.
+        let rows: Vec<f64> = (0..n).map(|i| x[(i, 0)] - centre(i)).collect();
+        let scatter = |parity: usize| -> f64 {
+            let own: Vec<f64> = rows.iter().skip(parity).step_by(2).copied().collect();
+            let mean = own.iter().sum::<f64>() / own.len() as f64;
+            own.iter().map(|z| (z - mean).powi(2)).sum()
+        };
+        let expected = (scatter(0) + scatter(1)) / n as f64;
+        let found = fit.model().covariances().block(0)[0];
+        assert!(
+            (found - expected).abs() <= tolerance * expected,
+            "{width}: {found:e} {expected:e}"
+        );
     }
 }
