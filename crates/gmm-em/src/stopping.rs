@@ -103,6 +103,7 @@ mod tests {
     const ONE: Weight = Weight {
         total: 200.0,
         unit: 1.0,
+        offset: 0.0,
     };
 
     /// Gains that fall by a factor a step end where Aitken's estimate says: the rest is known exactly, and small three times in a row.
@@ -138,6 +139,12 @@ mod tests {
             assert_eq!(relative.is_small(-gain, -500.0, ONE), small);
             assert_eq!(relative.is_met(&[-500.0 - gain, -500.0], ONE, 0.0), small);
         }
+        // The part is one of the log-likelihood in the units of the data.
+        let moved = Weight {
+            offset: -400.0,
+            ..ONE
+        };
+        assert!(relative.is_small(4e-3, -100.0, moved) && !relative.is_small(4e-3, -100.0, ONE));
         let mean = Stopping::MeanChange(1e-3);
         for (gain, small) in [(0.199, true), (0.2, false), (0.201, false)] {
             assert_eq!(mean.is_small(gain, -500.0, ONE), small);
@@ -154,6 +161,7 @@ mod tests {
         let light = Weight {
             total: 0.5 * 200.0,
             unit: 0.5,
+            offset: 0.0,
         };
         for rule in [
             Stopping::RelativeChange(1e-3),
