@@ -1,5 +1,5 @@
-//! Runs the bodies of the fuzz targets as ordinary tests: on the regressions, on pseudo-random bytes, and on valid
-//! inputs that were damaged.
+//! Runs the bodies of the fuzz targets as ordinary tests: on the regressions, on the inputs that were kept (fuzz/seeds/), on
+//! pseudo-random bytes, and on valid inputs that were damaged.
 //!
 //! Part of the tests of a crate of the main workspace, by `#[path = ".../fuzz/replay.rs"] mod fuzz_regressions;`. The
 //! inputs are the same on every run, so that a failure can be repeated; for new inputs there is `cargo xtask fuzz`.
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 #[path = "src/lib.rs"]
 mod bodies;
+#[path = "seeds.rs"]
+mod seeds;
 
 use bodies::Outcome;
 
@@ -130,6 +132,12 @@ fn replay(
     for path in files(&fuzz().join("regressions").join(target)) {
         let input = fs::read(&path).expect("a listed file can be read");
         run(&input, &format!("the regression {}", path.display()));
+    }
+    let kept = fuzz().join("seeds").join(format!("{target}.bin"));
+    let kept = seeds::unpack(&fs::read(&kept).expect("each target has kept inputs"));
+    assert!(!kept.is_empty(), "{target} has no kept inputs");
+    for (number, input) in kept.iter().enumerate() {
+        run(input, &format!("the kept input {number}"));
     }
     for (number, input) in valid.iter().enumerate() {
         run(input, &format!("the valid input {number}"));

@@ -1,5 +1,7 @@
 //! `cargo xtask fuzz`: a time of fuzzing, and the way from a crasher to a regression test.
 
+mod seeds;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +14,12 @@ pub(crate) const COMMAND: Command = Command {
     help: "\
 Feeds one fuzz target with inputs that look for a panic, an endless loop or a broken property.
 
-Usage: cargo xtask fuzz [TARGET] [--time SECONDS] [--sanitizer NAME]
+Usage: cargo xtask fuzz [TARGET] [--time SECONDS] [--sanitizer NAME] [--keep]
 
   TARGET            one of the targets; without it they are listed
   --time SECONDS    how long (default 60); compiling comes before and takes some minutes the first time
   --sanitizer NAME  none (the default) or address
+  --keep            after the run, choose as few inputs as reach all that was reached, for fuzz/seeds/TARGET.bin
 
 Runs on stable without a sanitizer: what we look for are panics and broken promises, and the libraries have no unsafe
 code of their own. `--sanitizer address` watches the memory of what they depend on, too (half as fast, compiled apart; stable
@@ -27,7 +30,8 @@ of the dependencies included) were reached.
 
 A crasher is shrunk (`cargo fuzz tmin`) and copied to fuzz/regressions/TARGET/. The ordinary tests replay that folder,
 so that the crasher fails `cargo test --workspace` from then on: mend the bug and commit both. For the run itself
-fuzz/corpus/TARGET keeps what reached new code; it's not committed.
+fuzz/corpus/TARGET keeps what reached new code; it's not committed. It begins with the inputs of fuzz/seeds/TARGET.bin, which is, and which
+the ordinary tests replay, too.
 ",
     run,
 };
@@ -41,6 +45,7 @@ fn run(arguments: &[String]) -> Outcome {
         target,
         seconds,
         sanitizer,
+        keep,
     } = parse(arguments)?;
     let Some(target) = target else {
         println!("the fuzz targets, for `cargo xtask fuzz TARGET`:");
@@ -56,7 +61,13 @@ fn run(arguments: &[String]) -> Outcome {
         ));
     }
     install()?;
-    fuzz(&target, seconds, sanitizer)
+    fuzz(&target, seconds, sanitizer)?;
+    if keep {
+        let fuzz = shell::root().join("fuzz");
+        let corpus = fuzz.join("corpus").join(&target);
+        seeds::keep(&fuzz, &target, &corpus)?;
+    }
+    Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -64,6 +75,7 @@ struct Request {
     target: Option<String>,
     seconds: u32,
     sanitizer: Sanitizer,
+    keep: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +104,7 @@ fn parse(arguments: &[String]) -> Outcome<Request> {
         target: None,
         seconds: DEFAULT_SECONDS,
         sanitizer: Sanitizer::None,
+        keep: false,
     };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
@@ -112,6 +125,8 @@ fn parse(arguments: &[String]) -> Outcome<Request> {
                 Some("address") => Sanitizer::Address,
                 _ => return Err("`--sanitizer` takes none or address".to_owned()),
             };
+        } else if word == "--keep" {
+            request.keep = true;
         } else if word.starts_with('-') || request.target.is_some() {
             return Err(format!(
                 "`{word}` is one word too many; see `cargo xtask fuzz --help`"
@@ -177,6 +192,7 @@ fn fuzz(target: &str, seconds: u32, sanitizer: Sanitizer) -> Outcome {
         fs::create_dir_all(folder)
             .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
     }
+    seeds::lay_out(&fuzz, target, &corpus)?;
     let artifacts = fuzz.join("artifacts").join(target);
     let before = listed(&artifacts)?;
 
@@ -307,6 +323,7 @@ mod tests {
             target: target.map(str::to_owned),
             seconds,
             sanitizer: Sanitizer::None,
+            keep: false,
         };
         assert_eq!(parse(&words("")), Ok(request(None, DEFAULT_SECONDS)));
         assert_eq!(parse(&words("csv --time 5")), Ok(request(Some("csv"), 5)));
@@ -316,6 +333,11 @@ mod tests {
             ..request(Some("csv"), DEFAULT_SECONDS)
         };
         assert_eq!(parse(&words("csv --sanitizer address")), Ok(watched));
+        let kept = Request {
+            keep: true,
+            ..request(Some("csv"), 5)
+        };
+        assert_eq!(parse(&words("csv --keep --time 5")), Ok(kept));
         assert_eq!(
             parse(&words("csv --sanitizer none")),
             Ok(request(Some("csv"), DEFAULT_SECONDS))
