@@ -210,5 +210,21 @@ fn passes_are_counted() {
             .unwrap();
         let report = fit.report();
         assert_eq!(report.n_passes, report.n_iterations + extra, "{offset}");
+        let mean = report.log_likelihood / 300.0;
+        assert!((report.mean_log_likelihood() - mean).abs() <= 1e-14 * mean.abs());
     }
+}
+
+#[test]
+fn starts_have_the_names_that_are_written() {
+    let names = Initialization::ALL.map(Initialization::name);
+    let expected = [
+        "split",
+        "hierarchical",
+        "kmeans",
+        "kmeans++",
+        "random-from-data",
+        "random",
+    ];
+    assert_eq!(names, expected);
 }
