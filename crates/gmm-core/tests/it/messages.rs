@@ -295,6 +295,13 @@ fn rounding_is_no_asymmetry() {
     // Relative to the variances: this difference is as small in other units.
     let scaled = mat![[1e-200, 0.5e-50], [0.5e-50 * (1.0 + 1e-15), 1e100]];
     assert!(Covariances::full(&[scaled]).is_ok());
+    // Where nothing is left of two products of D terms, what rounding leaves is as small beside the variances.
+    let rest =
+        |e: f64| Covariances::full(&[mat![[1e10, e, 0.0], [-e, 4e10, 0.0], [0.0, 0.0, 1.0]]]);
+    let c = rest(1e-2).unwrap().component(0);
+    assert_eq!((c[(0, 1)], c[(1, 0)]), (0.0, 0.0));
+    assert_eq!((c[(1, 1)], c[(2, 2)]), (4e10, 1.0));
+    assert!(rest(1e2).is_err());
 }
 
 #[test]

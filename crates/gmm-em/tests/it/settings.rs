@@ -195,3 +195,36 @@ fn settings_are_as_they_were_asked_for() {
     assert_eq!(em.chosen_initialization(), Some(Initialization::KMeans));
     assert_eq!(em.iteration_limit(), 17);
 }
+
+/// One pass per M-step and one for the end; one more only where means are rounded at a size that the likelihood would see.
+#[test]
+fn passes_are_counted() {
+    let x = data::overlapping(4, 300, 2, 2).x;
+    for (offset, extra) in [(0.0, 1), (1e13, 2)] {
+        let x = gmm_core::faer::Mat::from_fn(300, 2, |i, j| x[(i, j)] + offset);
+        let start = Em::new(2).max_iterations(2).fit(&x).unwrap().into_model();
+        let fit = Em::new(2)
+            .max_iterations(5)
+            .stopping(Stopping::RemainingGain(0.0))
+            .fit_from(&x, Start::Mixture(&start))
+            .unwrap();
+        let report = fit.report();
+        assert_eq!(report.n_passes, report.n_iterations + extra, "{offset}");
+        let mean = report.log_likelihood / 300.0;
+        assert!((report.mean_log_likelihood() - mean).abs() <= 1e-14 * mean.abs());
+    }
+}
+
+#[test]
+fn starts_have_the_names_that_are_written() {
+    let names = Initialization::ALL.map(Initialization::name);
+    let expected = [
+        "split",
+        "hierarchical",
+        "kmeans",
+        "kmeans++",
+        "random-from-data",
+        "random",
+    ];
+    assert_eq!(names, expected);
+}
