@@ -227,7 +227,8 @@ impl Em {
     }
 
     /// [`Em::fit`] under the eyes of a watcher, which sees each iteration and may stop the fit: for progress bars, time
-    /// limits and Ctrl-C.
+    /// limits and Ctrl-C. While the start is made it is asked as before the first iteration, and may stop the fit with
+    /// [`Error::Interrupted`]; a split that has its components ends with what it has.
     ///
     /// # Errors
     /// As [`Em::fit`].
@@ -239,7 +240,12 @@ impl Em {
         let x = x.into();
         let summary = self.prepare(&x)?;
         let noise = self.noise_density(&x, &summary)?;
-        let begin = start::own(self, &x, &summary, noise)?;
+        let before = Progress::before(self.max_iterations);
+        let mut ask = || match watcher(&before) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Interrupted),
+        };
+        let begin = start::own(self, &x, &summary, noise, &mut ask)?;
         Ok(self.run(&x, &summary, begin, noise, watcher)?.sorted())
     }
 

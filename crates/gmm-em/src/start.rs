@@ -88,12 +88,16 @@ pub(crate) enum Begin {
     Statistics(SufficientStatistics),
 }
 
+/// Whether a start that is being made may go on: [`Error::Interrupted`] where a watcher wants it to stop.
+pub(crate) type Ask<'a> = dyn FnMut() -> Result<(), Error> + 'a;
+
 /// A start from the data; the number of components found (fewer than asked for where there are fewer distinct rows).
 pub(crate) fn own(
     em: &Em,
     x: &Samples<'_>,
     summary: &Summary,
     noise: Option<f64>,
+    ask: &mut Ask<'_>,
 ) -> Result<Begin, Error> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(em.seed);
     let reciprocal_sd = reciprocal_sd(em, summary);
@@ -105,7 +109,7 @@ pub(crate) fn own(
     let n = em.n_components;
     let initialization = em.initialization.unwrap_or_default();
     if initialization == Initialization::Split
-        && let Some(model) = split::grow(x, summary, em.covariance, n, noise, &mut rng)?
+        && let Some(model) = split::grow(x, summary, em.covariance, n, noise, &mut rng, ask)?
     {
         // An E-step on all rows; the first M-step is under the fit's own regularization.
         let shifts = model.means().to_owned();
@@ -121,11 +125,11 @@ pub(crate) fn own(
     Ok(Begin::Statistics(match initialization {
         // Too few or too equal rows to split or join: k-means says how many distinct ones there are.
         Initialization::Split | Initialization::Hierarchical | Initialization::KMeans => {
-            let seeds = kmeans.seed(n, &mut rng)?;
-            kmeans.statistics(&kmeans.run(seeds)?, em.covariance)?
+            let seeds = kmeans.seed(n, &mut rng, ask)?;
+            kmeans.statistics(&kmeans.run(seeds, ask)?, em.covariance)?
         }
         Initialization::KMeansPlusPlus => {
-            let seeds = kmeans.seed(n, &mut rng)?;
+            let seeds = kmeans.seed(n, &mut rng, ask)?;
             kmeans.statistics(&seeds, em.covariance)?
         }
         Initialization::RandomFromData => {

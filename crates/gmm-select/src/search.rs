@@ -147,12 +147,16 @@ impl Search {
             Some(_) => 1,
             None => N_STEPS,
         };
-        let n_folds = match &self.folds {
+        per_candidate * self.n_candidates() * (1 + self.n_folds())
+    }
+
+    /// Folds of the cross-validation; 0 without one.
+    fn n_folds(&self) -> usize {
+        match &self.folds {
             Some(folds) => folds.n_folds(),
             None if self.criterion == Criterion::CrossValidation => N_FOLDS,
             None => 0,
-        };
-        per_candidate * self.n_candidates() * (1 + n_folds)
+        }
     }
 
     /// The settings of all fits.
@@ -183,8 +187,8 @@ impl Search {
         if self.n_candidates() == 0 || self.n_starts == 0 {
             return Err(Error::NoCandidates);
         }
-        let n_fits = self.n_steps().saturating_mul(self.n_starts);
-        check_count(n_fits)?;
+        let n_candidates = self.n_candidates().saturating_mul(1 + self.n_folds());
+        check_count(n_candidates.saturating_mul(self.n_starts))?;
         let folds = match &self.folds {
             None if self.criterion == Criterion::CrossValidation => {
                 let seed = self.em.base_seed();

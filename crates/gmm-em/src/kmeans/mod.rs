@@ -14,6 +14,7 @@ use gmm_core::{CovarianceType, Samples};
 use rand::Rng;
 
 use crate::pass::assignment;
+use crate::start::Ask;
 use crate::statistics::SufficientStatistics;
 use crate::{Error, tree};
 
@@ -34,9 +35,10 @@ pub(crate) type Centres = Vec<Vec<f64>>;
 
 impl KMeans<'_> {
     /// Moves centres to the means of their rows until the cost hardly falls.
-    pub(crate) fn run(&self, mut centres: Centres) -> Result<Centres, Error> {
+    pub(crate) fn run(&self, mut centres: Centres, ask: &mut Ask<'_>) -> Result<Centres, Error> {
         let mut cost = f64::INFINITY;
         for _ in 0..MAX_ITERATIONS {
+            ask()?;
             let clusters = self.clusters(&centres)?;
             let improved = cost - clusters.cost;
             cost = clusters.cost;
@@ -235,7 +237,7 @@ mod tests {
         let (weights, frame) = (vec![1.0; n], Frame::identity(1));
         let kmeans = kmeans(&x, &weights, &frame);
         let begin = vec![vec![0.0], vec![1.0]];
-        let end = kmeans.run(begin.clone()).unwrap();
+        let end = kmeans.run(begin.clone(), &mut || Ok(())).unwrap();
         let rows = gmm_testkit::rows(x.as_ref());
         assert!(kmeans_cost(&rows, &end, None) < 0.3 * kmeans_cost(&rows, &begin, None));
         for (centre, best) in end.iter().zip([49.5, 149.5]) {

@@ -8,6 +8,7 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::{Centres, KMeans, uniform};
+use crate::start::Ask;
 use crate::{Error, tree};
 
 /// Blocks that seeds are drawn from; of a larger table every second, third, ... block. 32 MiB of distances.
@@ -21,9 +22,14 @@ impl KMeans<'_> {
     /// the nearest centre so far.
     ///
     /// Returns fewer centres where there are fewer distinct rows.
-    pub(crate) fn seed(&self, n_clusters: usize, rng: &mut impl Rng) -> Result<Centres, Error> {
+    pub(crate) fn seed(
+        &self,
+        n_clusters: usize,
+        rng: &mut impl Rng,
+        ask: &mut Ask<'_>,
+    ) -> Result<Centres, Error> {
         let stride = Block::count(self.x.n_samples()).div_ceil(MAX_BLOCKS);
-        self.seed_from(stride, n_clusters, rng)
+        self.seed_from(stride, n_clusters, rng, ask)
     }
 
     /// Seeds from every block, or every second, third, ... one.
@@ -32,11 +38,12 @@ impl KMeans<'_> {
         stride: usize,
         n_clusters: usize,
         rng: &mut impl Rng,
+        ask: &mut Ask<'_>,
     ) -> Result<Centres, Error> {
-        let centres = Potential::new(self, stride).seed(n_clusters, rng)?;
+        let centres = Potential::new(self, stride).seed(n_clusters, rng, ask)?;
         if centres.len() < n_clusters && stride > 1 {
             // The rows in between may differ more.
-            return Potential::new(self, 1).seed(n_clusters, rng);
+            return Potential::new(self, 1).seed(n_clusters, rng, ask);
         }
         Ok(centres)
     }
@@ -63,7 +70,12 @@ impl<'a> Potential<'a> {
         }
     }
 
-    fn seed(&mut self, n_clusters: usize, rng: &mut impl Rng) -> Result<Centres, Error> {
+    fn seed(
+        &mut self,
+        n_clusters: usize,
+        rng: &mut impl Rng,
+        ask: &mut Ask<'_>,
+    ) -> Result<Centres, Error> {
         let n_trials = 2 + (n_clusters as f64).ln() as usize;
         // Before the first centre every row is at the same distance.
         self.lower(|_, squared| squared.fill(1.0))?;
@@ -71,6 +83,7 @@ impl<'a> Potential<'a> {
         self.squared.fill(FAR);
         self.lower_to(&centres[0])?;
         while centres.len() < n_clusters && self.total() > 0.0 {
+            ask()?;
             let candidates: Vec<Vec<f64>> = (0..n_trials).map(|_| self.draw(rng)).collect();
             let costs = self.costs(&candidates)?;
             let best =
@@ -194,7 +207,9 @@ mod tests {
             reciprocal_sd: vec![1.0],
         };
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let centres = kmeans.seed_from(stride, n, &mut rng).unwrap();
+        let centres = kmeans
+            .seed_from(stride, n, &mut rng, &mut || Ok(()))
+            .unwrap();
         let mut centres = centres.concat();
         centres.sort_by(f64::total_cmp);
         centres

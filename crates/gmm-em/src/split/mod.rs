@@ -25,6 +25,7 @@ use rayon::prelude::*;
 use crate::foresight::Foresight;
 use crate::pass::{assignment, expectation, row_by_row};
 use crate::sketch::Sketch;
+use crate::start::Ask;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use crate::{Error, noise};
@@ -78,6 +79,7 @@ pub(crate) fn grow(
     n_components: usize,
     noise: Option<f64>,
     rng: &mut impl Rng,
+    ask: &mut Ask<'_>,
 ) -> Result<Option<GaussianMixture>, Error> {
     let n_rows = rows_for(n_components, summary.n_features());
     let sketch = Sketch::draw(x, summary, form, n_rows, rng);
@@ -86,7 +88,7 @@ pub(crate) fn grow(
     }
     let search = Search::new(&sketch, form, noise);
     let mut found = match search.one_component() {
-        Some(one) => search.grow(one, n_components, rng)?,
+        Some(one) => search.grow(one, n_components, rng, ask)?,
         None => None,
     };
     // Splits of a component of all rows may end with one that holds noise; those of one that noise has taken from all that lies apart, with a
@@ -94,7 +96,7 @@ pub(crate) fn grow(
     if noise.is_some()
         && let Some(one) = search.one_component().and_then(|one| search.polish(&one))
     {
-        let other = search.grow(one, n_components, rng)?;
+        let other = search.grow(one, n_components, rng, ask)?;
         found = [found, other].into_iter().flatten().reduce(State::better);
     }
     (found.map(|found| sketch.in_frame(&found.model))).transpose()
@@ -221,14 +223,16 @@ impl<'a> Search<'a> {
         mut state: State,
         n_components: usize,
         rng: &mut impl Rng,
+        ask: &mut Ask<'_>,
     ) -> Result<Option<State>, Error> {
         while state.model.n_components() < n_components {
+            ask()?;
             let Some(next) = self.one_more(state, rng)? else {
                 return Ok(None);
             };
             state = next;
         }
-        self.move_about(state, rng).map(Some)
+        self.move_about(state, rng, ask).map(Some)
     }
 
     /// The best split made, and some iterations; `None` where no component can be split.
@@ -392,8 +396,13 @@ impl<'a> Search<'a> {
         Some(State::new(model, f64::NEG_INFINITY))
     }
 
-    /// Merges two components and splits a third as long as that pays.
-    fn move_about(&self, state: State, rng: &mut impl Rng) -> Result<State, Error> {
+    /// Merges two components and splits a third as long as that pays and may go on.
+    fn move_about(
+        &self,
+        state: State,
+        rng: &mut impl Rng,
+        ask: &mut Ask<'_>,
+    ) -> Result<State, Error> {
         let k = state.model.n_components();
         let Some(polished) = self.polish(&state) else {
             return Ok(state);
@@ -405,6 +414,9 @@ impl<'a> Search<'a> {
         let n = self.sketch.n_rows() as f64;
         // Each accepted move gains, so that this ends; the bound keeps it short.
         for _ in 0..k {
+            if ask().is_err() {
+                break;
+            }
             self.test(&mut state, rng)?;
             let mut rival = state.objective + WORTHWHILE * n;
             let mut best = None;

@@ -82,7 +82,7 @@ impl SplitMerge {
         for n in 1.. {
             let Some(here) = state else { break };
             let mut rng = self.generator(0, n);
-            let here = search.move_about(here, &mut rng)?;
+            let here = search.move_about(here, &mut rng, &mut || Ok(()))?;
             mixtures.push(self.in_data(&here.model)?);
             if n >= self.n_components || !self.sketch.has_distinct_rows(n + 1) || !go_on(n + 1) {
                 break;

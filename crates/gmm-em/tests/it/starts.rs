@@ -1,5 +1,7 @@
 //! Starts that searches share: hierarchies, paths of splits, and mixtures of other forms.
 
+use std::ops::ControlFlow;
+
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Samples};
 use gmm_em::{Em, Error, Hierarchy, Initialization, SplitMerge, Start};
@@ -176,4 +178,43 @@ fn a_path_ends_where_rows_do() {
         steps.one_more(&path[0]),
         Err(Error::StartForm { .. })
     ));
+}
+
+/// A start of many components takes its time, and a watcher need not wait for its end.
+#[test]
+fn a_start_that_is_being_made_may_be_stopped() {
+    let x = data::overlapping(3, 400, 2, 6).x;
+    for start in [
+        Initialization::Split,
+        Initialization::KMeans,
+        Initialization::KMeansPlusPlus,
+    ] {
+        let em = Em::new(6).initialization(start).max_iterations(3);
+        // Stops at the n-th question before the first iteration.
+        let stop_at = |n: usize| {
+            let mut n_asked = 0;
+            let fit = em.fit_watched(&x, &mut |progress| {
+                n_asked += usize::from(progress.iteration == 0);
+                if progress.iteration == 0 && n_asked == n {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            (fit, n_asked)
+        };
+        let (whole, n_questions) = stop_at(usize::MAX);
+        assert_eq!(whole.unwrap(), em.fit(&x).unwrap());
+        // One for each further component at the least.
+        assert!(n_questions >= 5, "{start:?}: {n_questions}");
+        for n in 1..=n_questions {
+            let (fit, _) = stop_at(n);
+            if start == Initialization::Split && n > 5 {
+                // It has its components: merges and splits in turn are left out.
+                assert_eq!(fit.unwrap().model().n_components(), 6);
+            } else {
+                assert_eq!(fit.unwrap_err(), Error::Interrupted, "{start:?} {n}");
+            }
+        }
+    }
 }
