@@ -144,6 +144,17 @@ fn derived_mixtures_keep_noise_and_proportions() {
         assert_eq!(derived.weights(), equal.weights());
         assert_eq!(derived.proportions(), Proportions::Equal);
     }
+    // A part of the features says nothing of where noise is, so that only mixtures without it have one.
+    let bare = equal.without_noise().unwrap();
+    let again = bare.with_noise(Noise::new(0.3, -2.0).unwrap()).unwrap();
+    for derived in [&bare, &again, &bare.marginal(&[1]).unwrap()] {
+        assert_eq!(derived.proportions(), Proportions::Equal);
+    }
+    // Of a matrix that all share there are as many as components that are left.
+    let tied = Covariances::tied(Mat::<f64>::identity(2, 2).as_ref(), 3).unwrap();
+    let three = GaussianMixture::new(vec![0.25, 0.25, 0.5], Mat::zeros(3, 2), tied).unwrap();
+    let left = three.select(&[2, 0]).unwrap();
+    assert_eq!(left.covariances().n_components(), 2);
     let one = equal.select(&[1]).unwrap();
     assert!((one.weights()[0] - 0.9).abs() <= 2.0 * EPS);
     assert_eq!(one.noise(), equal.noise());
