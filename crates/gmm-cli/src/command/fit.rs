@@ -30,18 +30,22 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     let starts = interrupt.during(|| {
         MultiStart::new(em.clone(), n_starts).run_watched(data.samples(), &|start, at| {
             progress.say(|| {
-                format!(
-                    "start {} of {n_starts}, iteration {}, log-likelihood {}",
-                    start + 1,
-                    at.iteration,
-                    nats(at.log_likelihood)
-                )
+                let reached = match at.iteration {
+                    0 => "looking for a start".to_owned(),
+                    n => format!("iteration {n}, log-likelihood {}", nats(at.log_likelihood)),
+                };
+                format!("start {} of {n_starts}, {reached}", start + 1)
             });
             interrupt.answer()
         })
     });
     drop(progress);
-    let starts = starts.map_err(|error| refuse(explain::selection(&error, &data)))?;
+    let starts = starts.map_err(|error| {
+        refuse(match explain::is_interruption(&error) {
+            true if interrupt.ran_out_of_time() => explain::TOO_SOON.to_owned(),
+            _ => explain::selection(&error, &data),
+        })
+    })?;
     let scores = Scores::new(starts.best().model(), data.samples())
         .map_err(|error| refuse(explain::core(&error, &data)))?;
     let mut notes = notes::of_fit(&starts, scores.n_free_parameters, &data);

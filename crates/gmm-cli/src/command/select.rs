@@ -63,11 +63,11 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         })
     });
     drop(progress);
-    let selection = selection.map_err(|error| match error {
-        gmm_select::Error::Fit(gmm_em::Error::Interrupted) if interrupt.ran_out_of_time() => {
-            refuse(too_soon(args.criterion).to_owned())
-        }
-        error => refuse(explain::selection(&error, &data)),
+    let selection = selection.map_err(|error| {
+        refuse(match explain::is_interruption(&error) {
+            true if interrupt.ran_out_of_time() => too_soon(args.criterion).to_owned(),
+            _ => explain::selection(&error, &data),
+        })
     })?;
 
     let best = selection.best_fitted();
@@ -122,7 +122,7 @@ fn too_soon(criterion: Criterion) -> &'static str {
             "the time was up before a fold had been held out, so that nothing can decide; give more time (--budget), \
              fewer candidates (-k, --covariances), or another criterion"
         }
-        _ => "the time was up before anything was fitted; give more time (--budget)",
+        _ => explain::TOO_SOON,
     }
 }
 
