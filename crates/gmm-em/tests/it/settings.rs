@@ -21,6 +21,10 @@ fn a_watcher_sees_every_iteration_and_may_stop() {
         })
         .unwrap();
     assert_eq!(fit.report().stop, Stop::Interrupted);
+    // While the start was made it was asked, too, when nothing was known yet.
+    let n_before = seen.iter().take_while(|s| s.0 == 0).count();
+    let before: Vec<(usize, f64)> = seen.drain(..n_before).collect();
+    assert!(n_before > 0 && before.iter().all(|s| s.1.is_nan()));
     assert_eq!(seen.iter().map(|s| s.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(
         seen.iter().map(|s| s.1).collect::<Vec<_>>(),
