@@ -237,16 +237,7 @@ impl Em {
         x: impl Into<Samples<'a>>,
         watcher: &mut Watcher<'_>,
     ) -> Result<Fit, Error> {
-        let x = x.into();
-        let summary = self.prepare(&x)?;
-        let noise = self.noise_density(&x, &summary)?;
-        let before = Progress::before(self.max_iterations);
-        let mut ask = || match watcher(&before) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::Interrupted),
-        };
-        let begin = start::own(self, &x, &summary, noise, &mut ask)?;
-        Ok(self.run(&x, &summary, begin, noise, watcher)?.sorted())
+        self.begin_watched(x.into(), watcher)?.run_watched(watcher)
     }
 
     /// Fits a mixture from a start that the caller has. Components keep the start's order.
@@ -360,7 +351,7 @@ impl Em {
     }
 
     /// The EM loop: E-step, stop or go on, M-step.
-    fn run(
+    pub(crate) fn run(
         &self,
         x: &Samples<'_>,
         summary: &Summary,

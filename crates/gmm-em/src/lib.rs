@@ -33,6 +33,7 @@
 //! other threads, processes or machines.
 
 mod acceleration;
+mod beginning;
 mod compact;
 mod em;
 mod error;
@@ -62,6 +63,7 @@ mod tree;
 mod wire;
 
 pub use acceleration::Acceleration;
+pub use beginning::Beginning;
 pub use em::{Em, Fit, Watcher};
 pub use error::Error;
 pub use foresight::Foresight;

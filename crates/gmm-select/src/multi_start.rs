@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use gmm_core::Samples;
-use gmm_em::{Acceleration, Em, Fit, Initialization, Progress, Start, derived_seed};
+use gmm_em::{Acceleration, Beginning, Em, Fit, Initialization, Progress, Start, derived_seed};
 use rayon::prelude::*;
 
 use crate::error::check_count;
@@ -22,6 +22,12 @@ const PORTFOLIO: [Initialization; 6] = [
     Initialization::Split,
     Initialization::RandomFromData,
 ];
+
+/// Starts that are made before the first one runs; each keeps its first statistics until then.
+const N_EARLY: usize = 16;
+
+/// What a start is watched by.
+type Watch<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 
 /// How start number `start` begins.
 pub(crate) fn initialization(em: &Em, start: usize) -> Initialization {
@@ -107,17 +113,28 @@ impl MultiStart {
         watcher: &(dyn Fn(usize, &Progress) -> ControlFlow<()> + Sync),
     ) -> Outcomes {
         let mut outcomes = Outcomes::default();
-        if self.n_starts == 0 {
+        // All see only the first, so that a start doesn't depend on how many there are; and none waits for it before it must.
+        let n_early = N_EARLY.min(self.n_starts);
+        let settings: Vec<Em> = (0..n_early).map(|i| settings(em, i)).collect();
+        let early = settings.par_iter().enumerate();
+        let mut early: Vec<_> = early
+            .map(|(start, em)| begin(em, x, &mut |at| watcher(start, at)))
+            .collect();
+        if early.is_empty() {
             return outcomes;
         }
-        let first = own_start(em, x, 0, &mut |progress| watcher(0, progress));
-        let run = |start: usize| {
-            Race::of_data(first.fit.as_ref().ok())
-                .run(|watch| own_start(em, x, start, watch), &|progress| {
-                    watcher(start, progress)
-                })
-        };
-        let others: Vec<Run> = (1..self.n_starts).into_par_iter().map(run).collect();
+        let first = run_of(em, 0, early.remove(0), &mut |at| watcher(0, at));
+        let race = || Race::of_data(first.fit.as_ref().ok());
+        let from_early = early.into_par_iter().zip(1..n_early);
+        let others = from_early.map(|(beginning, start)| {
+            let run = |watch: &mut Watch<'_>| run_of(em, start, beginning, watch);
+            race().run(run, &|at| watcher(start, at))
+        });
+        let late = (n_early..self.n_starts).into_par_iter().map(|start| {
+            let run = |watch: &mut Watch<'_>| own_start(em, x, start, watch);
+            race().run(run, &|at| watcher(start, at))
+        });
+        let others: Vec<Run> = others.chain(late).collect();
         outcomes.push(first);
         others.into_iter().for_each(|run| outcomes.push(run));
         outcomes
@@ -130,29 +147,46 @@ fn start_number(em: &Em, n_starts: usize, seed: u64) -> usize {
         .unwrap_or(0)
 }
 
-/// A start from the data.
-pub(crate) fn own_start(
-    em: &Em,
-    x: &Samples<'_>,
-    start: usize,
-    watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Run {
-    let seed = derived_seed(em.base_seed(), start as u64);
+/// The settings of start number `start`, whose seed is its own.
+fn settings(em: &Em, start: usize) -> Em {
     let initialization = initialization(em, start);
-    let limit = em.iteration_limit();
-    let em = em.clone().seed(seed).initialization(initialization);
+    let seed = derived_seed(em.base_seed(), start as u64);
+    em.clone().seed(seed).initialization(initialization)
+}
+
+/// A start from the data, made.
+fn begin<'a>(
+    em: &'a Em,
+    x: &Samples<'a>,
+    watch: &mut Watch<'_>,
+) -> Result<Beginning<'a>, gmm_em::Error> {
     // A start that hasn't begun when the watcher wants to stop isn't worth its work.
-    let fit = if watch(&Progress::before(limit)).is_break() {
-        Err(gmm_em::Error::Interrupted)
-    } else {
-        em.fit_watched(*x, watch)
-    };
+    if watch(&Progress::before(em.iteration_limit())).is_break() {
+        return Err(gmm_em::Error::Interrupted);
+    }
+    em.begin_watched(*x, watch)
+}
+
+/// The iterations of start number `start`.
+fn run_of(
+    em: &Em,
+    start: usize,
+    beginning: Result<Beginning<'_>, gmm_em::Error>,
+    watch: &mut Watch<'_>,
+) -> Run {
     Run {
-        origin: Origin::Data(initialization),
-        seed,
-        fit,
+        origin: Origin::Data(initialization(em, start)),
+        seed: derived_seed(em.base_seed(), start as u64),
+        fit: beginning.and_then(|beginning| beginning.run_watched(watch)),
         given_up: false,
     }
+}
+
+/// A start from the data.
+pub(crate) fn own_start(em: &Em, x: &Samples<'_>, start: usize, watch: &mut Watch<'_>) -> Run {
+    let of_start = settings(em, start);
+    let beginning = begin(&of_start, x, watch);
+    run_of(em, start, beginning, watch)
 }
 
 /// A fit of a part of the rows goes on with all of them.
@@ -161,7 +195,7 @@ pub(crate) fn go_on(
     x: &Samples<'_>,
     outcome: &StartOutcome,
     fit: &Fit,
-    watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    watch: &mut Watch<'_>,
 ) -> Result<Fit, gmm_em::Error> {
     if fit.model().n_components() == em.n_components() {
         let start = Start::Mixture(fit.model());
