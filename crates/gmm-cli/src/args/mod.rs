@@ -87,9 +87,9 @@ pub(crate) struct SelectArgs {
     /// of rows that were held out)
     #[arg(long, default_value = "bic")]
     pub(crate) criterion: Criterion,
-    /// With --criterion cv: how many parts the rows are dealt to, each of which is held out once
-    #[arg(long, value_name = "N", default_value = "5", value_parser = values::folds)]
-    pub(crate) folds: usize,
+    /// With --criterion cv: how many parts the rows are dealt to, each of which is held out once; by default 5
+    #[arg(long, value_name = "N", value_parser = values::folds)]
+    pub(crate) folds: Option<usize>,
     /// With --criterion cv: a column that says which rows belong together (one patient, one day) and are held out
     /// together; it is no feature
     #[arg(long, value_name = "COLUMN")]

@@ -17,11 +17,10 @@ use crate::text::counted;
 use crate::watch::{Interrupt, Progress};
 
 pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failure> {
-    if args.groups.is_some() && args.criterion != Criterion::CrossValidation {
-        return Err(Failure::Usage(
-            "--groups says which rows are held out together: use it with --criterion cv, or leave the column out with --exclude"
-                .to_owned(),
-        ));
+    if args.criterion != Criterion::CrossValidation
+        && let Some(slip) = idle_option(args)
+    {
+        return Err(Failure::Usage(slip.to_owned()));
     }
     let interrupt = Interrupt::listen().within(args.fitting.budget);
     let data = data::read_grouped(&args.data, args.groups.as_ref(), console)?;
@@ -38,10 +37,10 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         .em(args.fitting.em(1));
     let search = match args.criterion {
         Criterion::CrossValidation => {
-            let seed = args.fitting.seed();
+            let (seed, n_folds) = (args.fitting.seed(), args.folds.unwrap_or(5));
             let folds = match &data.groups {
-                Some(groups) => Folds::of_groups(groups, args.folds, seed),
-                None => Folds::of_rows_at_random(data.n_rows(), args.folds, seed),
+                Some(groups) => Folds::of_groups(groups, n_folds, seed),
+                None => Folds::of_rows_at_random(data.n_rows(), n_folds, seed),
             };
             search.folds(folds.map_err(|error| refuse(explain::selection(&error, &data)))?)
         }
@@ -113,6 +112,17 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
         notes,
     }
     .finish(args.out.as_deref(), &interrupt, console)
+}
+
+/// An option that only cross-validation heeds.
+fn idle_option(args: &SelectArgs) -> Option<&'static str> {
+    if args.groups.is_some() {
+        return Some(
+            "--groups says which rows are held out together: use it with --criterion cv, or leave the column out with --exclude",
+        );
+    }
+    args.folds
+        .map(|_| "--folds says how many parts are held out in turn: use it with --criterion cv")
 }
 
 /// Why there is nothing to show when the time is up.
