@@ -2,7 +2,8 @@
 
 use gmm_core::block::BLOCK_ROWS;
 use gmm_core::kernels::{
-    Whitener, dense_sums, diagonal_sums, exp_nonpositive, normalize_joint, packed_len, scaled_norm,
+    Panels, Whitener, dense_sums, diagonal_sums, exp_nonpositive, normalize_joint, packed_len,
+    scaled_norm,
 };
 use gmm_testkit::naive;
 
@@ -113,16 +114,10 @@ fn moments(x: &[f64], shift: &[f64], z: &[Vec<f64>], r: &[f64]) {
         );
     };
 
-    let (mut centred, mut scaled) = (x.to_vec(), x.to_vec());
+    let mut panels = Panels::default();
+    panels.read(x);
     let (mut sums, mut products) = (vec![f64::NAN; d], vec![f64::NAN; packed_len(d)]);
-    let n = dense_sums(
-        x,
-        r,
-        shift,
-        [&mut centred, &mut scaled],
-        &mut sums,
-        &mut products,
-    );
+    let n = dense_sums(x, r, shift, &mut panels, &mut sums, &mut products);
     close(n, count, LANES, count, "count");
     for i in 0..d {
         close(sums[i], first[i], LANES + 2.0, sizes[i], "sum");

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::kernels::to_frame;
-use crate::{Error, Samples};
+use crate::{Aligned, Error, Samples};
 
 /// Rows per block. 256 rows of up to about 250 features stay in a second-level cache of 512 KiB.
 pub const BLOCK_ROWS: usize = 256;
@@ -139,8 +139,8 @@ pub struct Block {
     n_features: usize,
     start: usize,
     len: usize,
-    values: Vec<f64>,
-    weights: Vec<f64>,
+    values: Aligned<f64>,
+    weights: Aligned<f64>,
     is_weighted: bool,
 }
 
@@ -151,8 +151,8 @@ impl Block {
             n_features,
             start: 0,
             len: 0,
-            values: vec![0.0; n_features * BLOCK_ROWS],
-            weights: vec![0.0; BLOCK_ROWS],
+            values: Aligned::zeros(n_features * BLOCK_ROWS),
+            weights: Aligned::zeros(BLOCK_ROWS),
             is_weighted: true,
         }
     }

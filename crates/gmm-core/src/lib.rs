@@ -37,6 +37,7 @@
 //! [`GaussianMixture`] is all that most callers need. [`block`], [`kernels`], [`covariance`] and [`symmetric`] are the expert layer that
 //! `gmm-em` is built on: they are public and tested, but may change in minor versions.
 
+mod aligned;
 pub mod block;
 mod cholesky;
 pub mod covariance;
@@ -49,6 +50,7 @@ pub mod symmetric;
 
 pub use faer;
 
+pub use aligned::Aligned;
 pub use covariance::{CovarianceType, Covariances};
 pub use error::Error;
 pub use mixture::{

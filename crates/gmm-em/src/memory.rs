@@ -5,16 +5,18 @@ use gmm_core::block::BLOCK_ROWS;
 use crate::{Em, Error};
 
 /// Refuses what no memory holds: four times the statistics (those of a pass, of the part that a thread works on, and the covariances
-/// and factors of the model are as large), and the lanes of a block.
+/// and factors of the model are as large), the products of a block, and its lanes.
 pub(crate) fn check(em: &Em, n_features: usize) -> Result<(), Error> {
     let (form, n_components) = (em.covariance, em.n_components);
     let statistics = || {
         n_features.checked_mul(n_features)?;
-        let of_component = form.structure().scatter_len(n_features) + n_features;
-        of_component.checked_mul(n_components)?.checked_mul(4)
+        let scatter = form.structure().scatter_len(n_features);
+        let of_component = scatter.checked_add(n_features)?;
+        let of_all = of_component.checked_mul(n_components)?.checked_mul(4)?;
+        of_all.checked_add(scatter.checked_mul(2)?)
     };
     let lanes = || {
-        let rows = n_features.checked_mul(3)?;
+        let rows = n_features.checked_mul(5)?;
         rows.checked_add(n_components)?.checked_mul(BLOCK_ROWS)
     };
     let numbers = || statistics()?.checked_add(lanes()?);

@@ -3,7 +3,8 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
-use gmm_core::{CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
+use gmm_core::kernels::Panels;
+use gmm_core::{Aligned, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
 
 use crate::compact::Compact;
 use crate::statistics::SufficientStatistics;
@@ -78,10 +79,11 @@ pub(crate) fn assignment(
     let d = x.n_features();
     let zeros = SufficientStatistics::about(form, Mat::zeros(n_components, d));
     let scratch = || Scratch {
-        centred: vec![0.0; d * BLOCK_ROWS],
-        scaled: vec![0.0; d * BLOCK_ROWS],
-        joint: vec![0.0; n_components * BLOCK_ROWS],
-        log_density: Vec::new(),
+        centred: Aligned::default(),
+        scaled: Aligned::default(),
+        panels: Panels::default(),
+        joint: Aligned::zeros(n_components * BLOCK_ROWS),
+        log_density: Aligned::default(),
         active: (0..n_components).collect(),
     };
     let pass = Pass {

@@ -1,7 +1,7 @@
 //! Sufficient statistics of the E-step: what threads, machines and files exchange.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::Moments;
+use gmm_core::covariance::{Moments, Structure};
 use gmm_core::faer::{Mat, MatRef};
 use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Proportions, Samples, Scratch};
 
@@ -348,21 +348,18 @@ impl SufficientStatistics {
         scratch: &mut Scratch,
         part: &mut Moments,
     ) {
-        let active = scratch.active.iter().copied();
+        let (active, mut is_read) = (scratch.active.iter().copied(), false);
         for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
             let (moments, shift) = (&mut self.moments[k], &shifts[k]);
             if largest(r) <= negligible.map_or(0.0, |n| n[k]) {
                 continue;
             }
             weigh(block, r);
-            moments.observe(
-                block,
-                r,
-                shift,
-                part,
-                &mut scratch.centred,
-                &mut scratch.scaled,
-            );
+            if !is_read && self.form.structure() == Structure::Dense {
+                scratch.panels.read(block.values());
+                is_read = true;
+            }
+            moments.observe(block, r, shift, part, &mut scratch.panels);
         }
         if let Some(noise) = &mut self.noise
             && let Some(r) = (scratch.joint.chunks_exact_mut(BLOCK_ROWS)).nth(self.moments.len())

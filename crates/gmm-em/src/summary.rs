@@ -1,7 +1,8 @@
 //! A first look at the data: are the cells finite, where do they lie, how far do they spread?
 
-use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::block::{Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
+use gmm_core::kernels::Panels;
 use gmm_core::{CovarianceType, Samples};
 
 use crate::{Error, tree};
@@ -114,18 +115,14 @@ pub(crate) fn moments(
     let leaf = |blocks: std::ops::Range<usize>| -> Result<Moments, Error> {
         let mut block = Block::new(d);
         let (mut total, mut part) = (Moments::zeros(structure, d), Moments::zeros(structure, d));
-        let (mut centred, mut scaled) = (vec![0.0; d * BLOCK_ROWS], vec![0.0; d * BLOCK_ROWS]);
+        let mut panels = Panels::default();
         for index in blocks {
             block.fill(x, index, frame)?;
             block.hide_weightless();
-            total.observe(
-                &block,
-                block.weights(),
-                &shift,
-                &mut part,
-                &mut centred,
-                &mut scaled,
-            );
+            if structure == Structure::Dense {
+                panels.read(block.values());
+            }
+            total.observe(&block, block.weights(), &shift, &mut part, &mut panels);
         }
         Ok(total)
     };

@@ -5,8 +5,8 @@ use std::ops::Range;
 use pulp::Arch;
 
 use super::Structure;
-use crate::block::{BLOCK_ROWS, Block};
-use crate::kernels::{dense_sums, diagonal_sums};
+use crate::block::Block;
+use crate::kernels::{Panels, dense_sums, diagonal_sums};
 
 /// How many times larger a sum of squares may be about the shift than about the mean: four bits are lost at the most.
 const CANCELLATION: f64 = 16.0;
@@ -45,24 +45,21 @@ impl Moments {
     /// is far from the shift against its spread, as in the first steps from a bad start), they are taken again about that mean;
     /// but not where the digits lost are none of the whole: a block that holds one row of the component, or next to nothing.
     ///
-    /// `part` and the two buffers of n_features x [`BLOCK_ROWS`] numbers are working memory.
+    /// `part` is working memory; of dense structures `panels` have to hold the block ([`Panels::read`]).
     pub fn observe(
         &mut self,
         block: &Block,
         r: &[f64],
         shift: &[f64],
         part: &mut Self,
-        centred: &mut [f64],
-        scaled: &mut [f64],
+        panels: &mut Panels,
     ) {
-        let lanes = shift.len() * BLOCK_ROWS;
         self.observe_sums(shift, part, |part, shift| {
             let (sums, products) = (&mut part.mean, &mut part.scatter);
             part.occupancy = if products.len() == shift.len() {
                 diagonal_sums(block.values(), r, shift, sums, products)
             } else {
-                let buffers = [&mut centred[..lanes], &mut scaled[..lanes]];
-                dense_sums(block.values(), r, shift, buffers, sums, products)
+                dense_sums(block.values(), r, shift, panels, sums, products)
             };
         });
     }

@@ -56,27 +56,31 @@ pub struct Normalize<'a, T> {
     pub log_density: &'a mut [f64],
 }
 
+/// A number for each row of a block, where a line of the cache begins (see [`Aligned`](crate::Aligned)).
+#[repr(align(64))]
+struct PerRow<T>([T; BLOCK_ROWS]);
+
 impl<T: Real> WithSimd for Normalize<'_, T> {
     type Output = bool;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) -> bool {
         let (zero, lowest) = (T::default(), T::NEG_INFINITY);
-        let mut largest = [lowest; BLOCK_ROWS];
+        let PerRow(largest) = &mut PerRow([lowest; BLOCK_ROWS]);
         for component in self.joint.chunks_exact(BLOCK_ROWS) {
             for (m, v) in largest.iter_mut().zip(component) {
                 // A comparison with NaN is false.
                 *m = if *v > *m { *v } else { *m };
             }
         }
-        let mut shift = [zero; BLOCK_ROWS];
-        for (s, m) in shift.iter_mut().zip(&largest) {
+        let PerRow(shift) = &mut PerRow([zero; BLOCK_ROWS]);
+        for (s, m) in shift.iter_mut().zip(&*largest) {
             *s = if *m > lowest { *m } else { zero };
         }
         let is_far = largest.iter().fold(false, |far, m| far | (*m <= lowest));
-        let mut sum = [zero; BLOCK_ROWS];
+        let PerRow(sum) = &mut PerRow([zero; BLOCK_ROWS]);
         for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
-            for ((v, s), total) in component.iter_mut().zip(&shift).zip(&mut sum) {
+            for ((v, s), total) in component.iter_mut().zip(&*shift).zip(&mut *sum) {
                 let e = if *v > lowest {
                     (*v - *s).exp_nonpositive()
                 } else {
@@ -86,7 +90,7 @@ impl<T: Real> WithSimd for Normalize<'_, T> {
                 *total += e;
             }
         }
-        for ((l, m), total) in self.log_density.iter_mut().zip(&largest).zip(&mut sum) {
+        for ((l, m), total) in self.log_density.iter_mut().zip(&*largest).zip(&mut *sum) {
             // The sum is at least 1, its largest term, or 0 where every density is; then m is -inf.
             let some = *total > zero;
             let log_sum = ln_of_sum(if some { total.to_f64() } else { 1.0 });
@@ -94,7 +98,7 @@ impl<T: Real> WithSimd for Normalize<'_, T> {
             *total = if some { T::ONE / *total } else { zero };
         }
         for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
-            for (v, reciprocal) in component.iter_mut().zip(&sum) {
+            for (v, reciprocal) in component.iter_mut().zip(&*sum) {
                 *v *= *reciprocal;
             }
         }

@@ -1,11 +1,14 @@
 //! The two precisions of the kernels, and the differences that they start from.
 
-use std::ops::{AddAssign, Div, Mul, MulAssign, Sub};
+use std::ops::{AddAssign, Div, Mul, MulAssign, Range, Sub};
 
 use pulp::Simd;
 
 use super::{exp_nonpositive, exp_nonpositive_single};
 use crate::block::BLOCK_ROWS;
+
+/// No vector has more lanes.
+pub(super) const MOST_LANES: usize = 16;
 
 /// f64 or f32, and their vectors on an instruction set.
 #[doc(hidden)]
@@ -48,6 +51,40 @@ pub trait Real:
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+    /// a where `bits` is 0, b where it is 1.
+    fn choose<S: Simd>(
+        simd: S,
+        bits: Self::Vector<S>,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// Lane l gets what lane l - n held, in a circle.
+    fn rotate<S: Simd>(simd: S, a: Self::Vector<S>, n: usize) -> Self::Vector<S>;
+    /// Bit number `level` of the number of each lane.
+    fn bits(level: usize) -> [Self; MOST_LANES];
+
+    /// The sum of each of 16 vectors.
+    ///
+    /// Two vectors become one that holds partial sums of the first in its even lanes and of the second in its odd ones; two of those one in
+    /// which bit 1 of the lane's number tells which it belongs to, and so on: 14 steps for all, where a sum alone takes 3.
+    #[inline(always)]
+    fn sums<S: Simd>(simd: S, mut vectors: [Self::Vector<S>; MOST_LANES]) -> [Self; MOST_LANES] {
+        let mut n = MOST_LANES;
+        for level in 0..Self::lanes::<S>().ilog2() as usize {
+            let bits = Self::bits(level);
+            let bits = Self::vectors::<S>(&bits)[0];
+            n /= 2;
+            for i in 0..n {
+                let [a, b] = [vectors[2 * i], vectors[2 * i + 1]];
+                let here = Self::choose(simd, bits, a, b);
+                let there = Self::choose(simd, bits, b, a);
+                vectors[i] = Self::plus(simd, here, Self::rotate(simd, there, 1 << level));
+            }
+        }
+        let mut sums = [Self::default(); MOST_LANES];
+        Self::vectors_mut::<S>(&mut sums).copy_from_slice(&vectors[..n]);
+        sums
+    }
 
     /// Vectors of a block's lanes.
     #[inline(always)]
@@ -58,7 +95,7 @@ pub trait Real:
 
 macro_rules! real {
     ($real:ident, $exp:path, $vector:ident, $lanes:ident, $slice:ident, $slice_mut:ident,
-     $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $sum:ident) => {
+     $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $sum:ident, $less:ident, $select:ident, $rotate:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
 
@@ -119,6 +156,27 @@ macro_rules! real {
             fn sum<S: Simd>(simd: S, a: S::$vector) -> Self {
                 simd.$sum(a)
             }
+            #[inline(always)]
+            fn choose<S: Simd>(
+                simd: S,
+                bits: S::$vector,
+                a: S::$vector,
+                b: S::$vector,
+            ) -> S::$vector {
+                simd.$select(simd.$less(bits, simd.$splat(1.0)), a, b)
+            }
+            #[inline(always)]
+            fn rotate<S: Simd>(simd: S, a: S::$vector, n: usize) -> S::$vector {
+                simd.$rotate(a, n)
+            }
+            #[inline(always)]
+            fn bits(level: usize) -> [$real; MOST_LANES] {
+                let mut bits = [0.0; MOST_LANES];
+                for (lane, bit) in bits.iter_mut().enumerate() {
+                    *bit = (lane >> level & 1) as $real;
+                }
+                bits
+            }
         }
     };
 }
@@ -135,7 +193,10 @@ real!(
     sub_f64s,
     mul_f64s,
     mul_add_f64s,
-    reduce_sum_f64s
+    reduce_sum_f64s,
+    less_than_f64s,
+    select_f64s,
+    rotate_right_f64s
 );
 real!(
     f32,
@@ -149,20 +210,29 @@ real!(
     sub_f32s,
     mul_f32s,
     mul_add_f32s,
-    reduce_sum_f32s
+    reduce_sum_f32s,
+    less_than_f32s,
+    select_f32s,
+    rotate_right_f32s
 );
 
 /// The lanes of a block less a shift, feature by feature: all that the kernels see of the data, so that an offset costs no digits.
 #[doc(hidden)]
 pub trait Differences<T: Real>: Copy {
     fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<T, S>>;
+    /// Feature number j.
+    fn feature<S: Simd>(&self, j: usize) -> impl Lanes<T, S>;
+    /// The rows of panel number p, where the block lies in panels.
+    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<T, S>;
 }
 
-/// One feature of [`Differences`].
+/// One feature, or one panel, of [`Differences`].
 #[doc(hidden)]
 pub trait Lanes<T: Real, S: Simd>: Copy {
     /// N vectors, from vector number `at` of the block on.
     fn load<const N: usize>(self, simd: S, at: usize) -> [T::Vector<S>; N];
+    /// Some of the vectors.
+    fn part(self, vectors: Range<usize>) -> Self;
 }
 
 /// x - shift in double precision.
@@ -180,6 +250,53 @@ impl Differences<f64> for Double<'_> {
         let x = f64::vectors::<S>(self.x);
         x.chunks_exact(f64::stride::<S>()).zip(self.shift)
     }
+
+    #[inline(always)]
+    fn feature<S: Simd>(&self, j: usize) -> impl Lanes<f64, S> {
+        let x = &self.x[j * BLOCK_ROWS..(j + 1) * BLOCK_ROWS];
+        (f64::vectors::<S>(x), &self.shift[j])
+    }
+
+    #[inline(always)]
+    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<f64, S> {
+        PanelOf {
+            x: rows_of_panel::<f64, S>(self.x, p),
+            shift: f64::vectors::<S>(self.shift)[p],
+        }
+    }
+}
+
+/// The vectors of panel number p.
+#[inline(always)]
+fn rows_of_panel<T: Real, S: Simd>(x: &[T], p: usize) -> &[T::Vector<S>] {
+    &T::vectors::<S>(x)[p * BLOCK_ROWS..(p + 1) * BLOCK_ROWS]
+}
+
+/// A panel, whose lanes have a shift each.
+#[derive(Clone, Copy)]
+struct PanelOf<X, V> {
+    x: X,
+    shift: V,
+}
+
+impl<S: Simd> Lanes<f64, S> for PanelOf<&[S::f64s], S::f64s> {
+    #[inline(always)]
+    fn load<const N: usize>(self, simd: S, at: usize) -> [S::f64s; N] {
+        let x = &self.x[at..at + N];
+        let mut z = [self.shift; N];
+        for v in 0..N {
+            z[v] = simd.sub_f64s(x[v], self.shift);
+        }
+        z
+    }
+
+    #[inline(always)]
+    fn part(self, vectors: Range<usize>) -> Self {
+        Self {
+            x: &self.x[vectors],
+            ..self
+        }
+    }
 }
 
 impl<S: Simd> Lanes<f64, S> for (&[S::f64s], &f64) {
@@ -192,6 +309,11 @@ impl<S: Simd> Lanes<f64, S> for (&[S::f64s], &f64) {
             z[v] = simd.sub_f64s(x[v], shift);
         }
         z
+    }
+
+    #[inline(always)]
+    fn part(self, vectors: Range<usize>) -> Self {
+        (&self.0[vectors], self.1)
     }
 }
 
@@ -228,6 +350,21 @@ impl Differences<f32> for Single<'_> {
         high.zip(low)
             .zip(self.shift.high.iter().zip(self.shift.low))
     }
+
+    #[inline(always)]
+    fn feature<S: Simd>(&self, j: usize) -> impl Lanes<f32, S> {
+        let lanes = j * BLOCK_ROWS..(j + 1) * BLOCK_ROWS;
+        let high = f32::vectors::<S>(&self.x.high[lanes.clone()]);
+        let low = f32::vectors::<S>(&self.x.low[lanes]);
+        ((high, low), (&self.shift.high[j], &self.shift.low[j]))
+    }
+
+    #[inline(always)]
+    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<f32, S> {
+        let x = [self.x.high, self.x.low].map(|x| rows_of_panel::<f32, S>(x, p));
+        let shift = [self.shift.high, self.shift.low].map(|shift| f32::vectors::<S>(shift)[p]);
+        PanelOf { x, shift }
+    }
 }
 
 /// High and low parts of the lanes, and of the shift.
@@ -241,10 +378,42 @@ impl<S: Simd> Lanes<f32, S> for Pairs<'_, S::f32s> {
         let shift = [simd.splat_f32s(*shift.0), simd.splat_f32s(*shift.1)];
         let mut z = [shift[0]; N];
         for v in 0..N {
-            // Exact where x and shift are within a factor of 2 (Sterbenz 1974).
-            let difference = simd.sub_f32s(high[v], shift[0]);
-            z[v] = simd.add_f32s(difference, simd.sub_f32s(low[v], shift[1]));
+            z[v] = difference::<S>(simd, [high[v], low[v]], shift);
         }
         z
     }
+
+    #[inline(always)]
+    fn part(self, vectors: Range<usize>) -> Self {
+        let ((high, low), shift) = self;
+        ((&high[vectors.clone()], &low[vectors]), shift)
+    }
+}
+
+impl<S: Simd> Lanes<f32, S> for PanelOf<[&[S::f32s]; 2], [S::f32s; 2]> {
+    #[inline(always)]
+    fn load<const N: usize>(self, simd: S, at: usize) -> [S::f32s; N] {
+        let (high, low) = (&self.x[0][at..at + N], &self.x[1][at..at + N]);
+        let mut z = [self.shift[0]; N];
+        for v in 0..N {
+            z[v] = difference::<S>(simd, [high[v], low[v]], self.shift);
+        }
+        z
+    }
+
+    #[inline(always)]
+    fn part(self, vectors: Range<usize>) -> Self {
+        let [high, low] = self.x;
+        Self {
+            x: [&high[vectors.clone()], &low[vectors]],
+            ..self
+        }
+    }
+}
+
+/// x - shift of numbers in high and low parts: exact in the high ones where x and shift are within a factor of 2 (Sterbenz 1974).
+#[inline(always)]
+fn difference<S: Simd>(simd: S, x: [S::f32s; 2], shift: [S::f32s; 2]) -> S::f32s {
+    let high = simd.sub_f32s(x[0], shift[0]);
+    simd.add_f32s(high, simd.sub_f32s(x[1], shift[1]))
 }

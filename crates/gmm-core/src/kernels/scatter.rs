@@ -2,13 +2,20 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::real::{Differences, Double, Lanes, Real};
+use super::panels::{OuterSums, PanelMemory, Panels};
+use super::real::{Differences, Double, Lanes, MOST_LANES, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
 const TILE: usize = 4;
 /// Vectors that are summed side by side where there is one sum, to hide the latency of an addition.
 const CHAINS: usize = 4;
+
+/// Up to so many features are summed without panels; the registers of AVX2 hold the sums of a few only.
+#[inline(always)]
+pub(super) fn most_in_registers<S: Simd>() -> usize {
+    if S::F64_LANES == 8 { 16 } else { 4 }
+}
 
 /// Numbers in the packed lower triangle of a symmetric matrix: entry (i, j <= i) stands at `i (i + 1) / 2 + j`.
 pub fn packed_len(n_features: usize) -> usize {
@@ -17,7 +24,7 @@ pub fn packed_len(n_features: usize) -> usize {
 
 /// n = Σᵢ rᵢ (returned), `sums[j] = Σᵢ rᵢ zᵢⱼ` and the packed lower triangle `products = Σᵢ rᵢ zᵢ zᵢ'` with z = x - shift.
 ///
-/// `x` is feature-major (n_features x [`BLOCK_ROWS`]); `z` and `scaled` are buffers of its size. D² + 4 D flop per row.
+/// `x` is feature-major (n_features x [`BLOCK_ROWS`]), and `panels` has read it. D² + 4 D flop per row.
 ///
 /// # Panics
 /// If a buffer has another size.
@@ -25,30 +32,31 @@ pub fn dense_sums(
     x: &[f64],
     r: &[f64],
     shift: &[f64],
-    [z, scaled]: [&mut [f64]; 2],
+    panels: &mut Panels,
     sums: &mut [f64],
     products: &mut [f64],
 ) -> f64 {
     assert_eq!(x.len(), shift.len() * BLOCK_ROWS);
-    assert_eq!([z.len(), scaled.len()], [x.len(); 2]);
     assert_eq!([r.len(), sums.len()], [BLOCK_ROWS, shift.len()]);
     assert_eq!(products.len(), packed_len(shift.len()));
+    let (panels, memory) = panels.about(shift);
     Arch::new().dispatch(DenseSums {
         differences: Double { x, shift },
+        panels,
+        memory,
         r,
-        z,
-        scaled,
         sums,
         products,
     })
 }
 
 #[doc(hidden)]
-pub struct DenseSums<'a, T, D> {
+pub struct DenseSums<'a, T: Copy + Default, D> {
     pub differences: D,
+    /// The same in panels.
+    pub panels: D,
+    pub memory: &'a mut PanelMemory<T>,
     pub r: &'a [T],
-    pub z: &'a mut [T],
-    pub scaled: &'a mut [T],
     pub sums: &'a mut [f64],
     pub products: &'a mut [f64],
 }
@@ -57,61 +65,86 @@ impl<T: Real, D: Differences<T>> WithSimd for DenseSums<'_, T, D> {
     type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let stride = T::stride::<S>();
+    fn with_simd<S: Simd>(mut self, simd: S) -> f64 {
         let d = self.sums.len();
-        let r = T::vectors::<S>(self.r);
-        let z = T::vectors_mut::<S>(self.z);
-        let scaled = T::vectors_mut::<S>(self.scaled);
-        let features = z
-            .chunks_exact_mut(stride)
-            .zip(scaled.chunks_exact_mut(stride));
-        let differences = self.differences.features::<S>();
-        for (((z, scaled), sum), x) in features.zip(self.sums).zip(differences) {
-            let mut acc = [T::splat(simd, T::default()); CHAINS];
-            let lanes = z
-                .chunks_exact_mut(CHAINS)
-                .zip(scaled.chunks_exact_mut(CHAINS));
-            for (at, ((z, scaled), r)) in lanes.zip(r.chunks_exact(CHAINS)).enumerate() {
-                let loaded = x.load::<CHAINS>(simd, at * CHAINS);
-                for v in 0..CHAINS {
-                    z[v] = loaded[v];
-                    scaled[v] = T::times(simd, loaded[v], r[v]);
-                    acc[v] = T::plus(simd, acc[v], scaled[v]);
-                }
+        if d > most_in_registers::<S>() {
+            OuterSums {
+                panels: self.panels,
+                memory: self.memory,
+                r: self.r,
+                sums: self.sums,
+                products: self.products,
             }
-            *sum = reduce::<T, S>(simd, acc);
+            .run(simd);
+            return total::<T, S>(simd, T::vectors::<S>(self.r));
         }
         for i in (0..d).step_by(TILE) {
-            let rows = TILE.min(d - i);
-            for j in (0..i).step_by(TILE) {
-                let tile = Tile {
-                    left: &scaled[i * stride..],
-                    right: &z[j * stride..],
-                    i,
-                    j,
-                };
-                match rows {
-                    1 => tile.write::<T, S, 1, TILE, false>(simd, self.products),
-                    2 => tile.write::<T, S, 2, TILE, false>(simd, self.products),
-                    3 => tile.write::<T, S, 3, TILE, false>(simd, self.products),
-                    _ => tile.write::<T, S, TILE, TILE, false>(simd, self.products),
-                }
-            }
-            let tile = Tile {
-                left: &scaled[i * stride..],
-                right: &z[i * stride..],
-                i,
-                j: i,
-            };
-            match rows {
-                1 => tile.write::<T, S, 1, 1, true>(simd, self.products),
-                2 => tile.write::<T, S, 2, 2, true>(simd, self.products),
-                3 => tile.write::<T, S, 3, 3, true>(simd, self.products),
-                _ => tile.write::<T, S, TILE, TILE, true>(simd, self.products),
+            match TILE.min(d - i) {
+                1 => self.features::<S, 1>(simd, i),
+                2 => self.features::<S, 2>(simd, i),
+                3 => self.features::<S, 3>(simd, i),
+                _ => self.features::<S, TILE>(simd, i),
             }
         }
-        total::<T, S>(simd, r)
+        total::<T, S>(simd, T::vectors::<S>(self.r))
+    }
+}
+
+impl<T: Real, D: Differences<T>> DenseSums<'_, T, D> {
+    /// R features from number i on: their sums, and their products with themselves and those before.
+    ///
+    /// What is summed stays in the registers; differences are rather taken again than stored.
+    #[inline(always)]
+    fn features<S: Simd, const R: usize>(&mut self, simd: S, i: usize) {
+        let zero = T::splat(simd, T::default());
+        let rows: [_; R] = std::array::from_fn(|a| self.differences.feature::<S>(i + a));
+        // Four sums and ten products.
+        let mut all = [zero; MOST_LANES];
+        for (lane, r) in T::vectors::<S>(self.r).iter().enumerate() {
+            let (mut z, mut scaled) = ([zero; R], [zero; R]);
+            for a in 0..R {
+                [z[a]] = rows[a].load::<1>(simd, lane);
+                scaled[a] = T::times(simd, z[a], *r);
+                all[a] = T::plus(simd, all[a], scaled[a]);
+            }
+            for a in 0..R {
+                for b in 0..=a {
+                    let product = &mut all[TILE + packed_len(a) + b];
+                    *product = T::mul_add(simd, scaled[a], z[b], *product);
+                }
+            }
+        }
+        let all = T::sums(simd, all);
+        for a in 0..R {
+            self.sums[i + a] = all[a].to_f64();
+            for b in 0..=a {
+                self.products[packed_len(i + a) + i + b] = all[TILE + packed_len(a) + b].to_f64();
+            }
+        }
+        for j in (0..i).step_by(TILE) {
+            let columns: [_; TILE] = std::array::from_fn(|b| self.differences.feature::<S>(j + b));
+            let mut all = [zero; MOST_LANES];
+            for (lane, r) in T::vectors::<S>(self.r).iter().enumerate() {
+                let mut z = [zero; TILE];
+                for b in 0..TILE {
+                    [z[b]] = columns[b].load::<1>(simd, lane);
+                }
+                for a in 0..R {
+                    let [row] = rows[a].load::<1>(simd, lane);
+                    let scaled = T::times(simd, row, *r);
+                    for b in 0..TILE {
+                        let product = &mut all[TILE * a + b];
+                        *product = T::mul_add(simd, scaled, z[b], *product);
+                    }
+                }
+            }
+            let all = T::sums(simd, all);
+            for a in 0..R {
+                for b in 0..TILE {
+                    self.products[packed_len(i + a) + j + b] = all[TILE * a + b].to_f64();
+                }
+            }
+        }
     }
 }
 
@@ -119,44 +152,20 @@ impl<T: Real, D: Differences<T>> WithSimd for DenseSums<'_, T, D> {
 struct Tile<'a, V> {
     left: &'a [V],
     right: &'a [V],
-    i: usize,
-    j: usize,
 }
 
 impl<V: Copy> Tile<'_, V> {
-    /// On the diagonal only the lower triangle is summed.
-    #[inline(always)]
-    fn write<
-        T: Real<Vector<S> = V>,
-        S: Simd,
-        const R: usize,
-        const C: usize,
-        const DIAGONAL: bool,
-    >(
-        &self,
-        simd: S,
-        packed: &mut [f64],
-    ) {
-        for (a, sums) in self.sums::<T, S, R, C, DIAGONAL>(simd).iter().enumerate() {
-            let row = self.i + a;
-            for (b, sum) in sums.iter().enumerate() {
-                if !DIAGONAL || b <= a {
-                    packed[row * (row + 1) / 2 + self.j + b] = T::sum(simd, *sum).to_f64();
-                }
-            }
-        }
-    }
-
-    /// Adds to a matrix stored row by row.
+    /// Adds to rows `i..` and columns `j..` of a matrix stored row by row.
     #[inline(always)]
     fn add<T: Real<Vector<S> = V>, S: Simd, const R: usize, const C: usize>(
         &self,
         simd: S,
+        [i, j]: [usize; 2],
         matrix: &mut [f64],
         n_columns: usize,
     ) {
-        for (a, sums) in self.sums::<T, S, R, C, false>(simd).iter().enumerate() {
-            let row = &mut matrix[(self.i + a) * n_columns + self.j..];
+        for (a, sums) in self.sums::<T, S, R, C>(simd).iter().enumerate() {
+            let row = &mut matrix[(i + a) * n_columns + j..];
             for (entry, sum) in row.iter_mut().zip(sums) {
                 *entry += T::sum(simd, *sum).to_f64();
             }
@@ -164,13 +173,7 @@ impl<V: Copy> Tile<'_, V> {
     }
 
     #[inline(always)]
-    fn sums<
-        T: Real<Vector<S> = V>,
-        S: Simd,
-        const R: usize,
-        const C: usize,
-        const DIAGONAL: bool,
-    >(
+    fn sums<T: Real<Vector<S> = V>, S: Simd, const R: usize, const C: usize>(
         &self,
         simd: S,
     ) -> [[V; C]; R] {
@@ -183,9 +186,7 @@ impl<V: Copy> Tile<'_, V> {
             for a in 0..R {
                 let left = left[a][lane];
                 for b in 0..C {
-                    if !DIAGONAL || b <= a {
-                        sums[a][b] = T::mul_add(simd, left, right[b], sums[a][b]);
-                    }
+                    sums[a][b] = T::mul_add(simd, left, right[b], sums[a][b]);
                 }
             }
         }
@@ -230,23 +231,21 @@ impl WithSimd for CrossSums<'_> {
         let tile = |i: usize, j: usize| Tile {
             left: &r[i * stride..],
             right: &z[j * stride..],
-            i,
-            j,
         };
         for i in (0..rows).step_by(TILE) {
             for j in (0..columns).step_by(TILE) {
-                tile(i, j).add::<f64, S, TILE, TILE>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, TILE, TILE>(simd, [i, j], self.sums, n_columns);
             }
             for j in columns..n_columns {
-                tile(i, j).add::<f64, S, TILE, 1>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, TILE, 1>(simd, [i, j], self.sums, n_columns);
             }
         }
         for i in rows..n_rows {
             for j in (0..columns).step_by(TILE) {
-                tile(i, j).add::<f64, S, 1, TILE>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, 1, TILE>(simd, [i, j], self.sums, n_columns);
             }
             for j in columns..n_columns {
-                tile(i, j).add::<f64, S, 1, 1>(simd, self.sums, n_columns);
+                tile(i, j).add::<f64, S, 1, 1>(simd, [i, j], self.sums, n_columns);
             }
         }
     }

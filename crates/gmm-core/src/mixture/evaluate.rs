@@ -7,20 +7,22 @@ use rayon::prelude::*;
 use super::GaussianMixture;
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
-use crate::kernels::{log_joint, normalize_joint};
-use crate::{Error, Samples};
+use crate::kernels::{Panels, log_joint, normalize_joint};
+use crate::{Aligned, Error, Samples};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
 #[derive(Clone, Debug)]
 pub struct Scratch {
     /// Two buffers of n_features x [`BLOCK_ROWS`].
-    pub centred: Vec<f64>,
+    pub centred: Aligned<f64>,
     /// See `centred`.
-    pub scaled: Vec<f64>,
+    pub scaled: Aligned<f64>,
+    /// What the moments of dense structures are summed in.
+    pub panels: Panels,
     /// n_classes x [`BLOCK_ROWS`]: log-joint densities, then responsibilities; noise comes last.
-    pub joint: Vec<f64>,
+    pub joint: Aligned<f64>,
     /// log p(xᵢ).
-    pub log_density: Vec<f64>,
+    pub log_density: Aligned<f64>,
     /// The component of each row of `joint` that is in use, but for that of noise: all of them, but in compact blocks.
     pub active: Vec<usize>,
 }
@@ -30,10 +32,11 @@ impl Scratch {
     pub fn new(model: &GaussianMixture) -> Self {
         let lanes = model.n_features() * BLOCK_ROWS;
         Self {
-            centred: vec![0.0; lanes],
-            scaled: vec![0.0; lanes],
-            joint: vec![0.0; model.n_classes() * BLOCK_ROWS],
-            log_density: vec![0.0; BLOCK_ROWS],
+            centred: Aligned::zeros(lanes),
+            scaled: Aligned::zeros(lanes),
+            panels: Panels::default(),
+            joint: Aligned::zeros(model.n_classes() * BLOCK_ROWS),
+            log_density: Aligned::zeros(BLOCK_ROWS),
             active: (0..model.n_components()).collect(),
         }
     }
@@ -207,7 +210,7 @@ impl GaussianMixture {
         self.table(x.into(), self.n_classes(), |model, block, scratch| {
             model.log_joint_of_block(block, scratch);
             let offset = model.log_offset();
-            for v in &mut scratch.joint {
+            for v in scratch.joint.iter_mut() {
                 // An overflowing distance is an infinitely small density.
                 *v = if v.is_nan() {
                     f64::NEG_INFINITY

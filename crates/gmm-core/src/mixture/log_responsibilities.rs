@@ -36,8 +36,7 @@ impl GaussianMixture {
     /// As [`responsibilities_of_block`](Self::responsibilities_of_block), with logarithms in `scratch.joint`.
     fn log_responsibilities_of_block(&self, block: &Block, scratch: &mut Scratch) {
         self.log_joint_of_block(block, scratch);
-        let mut log_joint = std::mem::take(&mut scratch.joint);
-        scratch.joint.clone_from(&log_joint);
+        let mut log_joint = scratch.joint.clone();
         self.normalize_block(block, scratch);
         for i in 0..BLOCK_ROWS {
             let lanes = || (i..log_joint.len()).step_by(BLOCK_ROWS);

@@ -7,9 +7,12 @@
 use pulp::Arch;
 
 use super::GaussianMixture;
+use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::covariance::{Moments, SingleFactor};
-use crate::kernels::{DenseSums, DiagonalSums, Halves, Normalize, Single, halves, log_joint};
+use crate::kernels::{
+    DenseSums, DiagonalSums, Halves, Normalize, Panels, Single, halves, log_joint,
+};
 
 /// Expert: a mixture ready to evaluate blocks in single precision.
 #[derive(Clone, Debug)]
@@ -24,28 +27,31 @@ pub struct SingleMixture {
 #[derive(Clone, Debug)]
 pub struct SingleScratch {
     /// n_components x [`BLOCK_ROWS`]: log-joint densities, then responsibilities.
-    pub joint: Vec<f32>,
+    pub joint: Aligned<f32>,
     /// log p(xᵢ).
-    pub log_density: Vec<f64>,
+    pub log_density: Aligned<f64>,
     /// The block, high and low parts.
-    x: [Vec<f32>; 2],
+    x: [Aligned<f32>; 2],
     shift: [Vec<f32>; 2],
-    centred: Vec<f32>,
-    scaled: Vec<f32>,
+    centred: Aligned<f32>,
+    panels: Panels<f32>,
+    /// Whether `panels` holds the block.
+    is_in_panels: bool,
 }
 
 impl SingleScratch {
     /// Working memory for a mixture.
     pub fn new(model: &GaussianMixture) -> Self {
         let d = model.n_features();
-        let lanes = || vec![0.0; d * BLOCK_ROWS];
+        let lanes = || Aligned::zeros(d * BLOCK_ROWS);
         Self {
-            joint: vec![0.0; model.n_components() * BLOCK_ROWS],
-            log_density: vec![0.0; BLOCK_ROWS],
+            joint: Aligned::zeros(model.n_components() * BLOCK_ROWS),
+            log_density: Aligned::zeros(BLOCK_ROWS),
             x: [lanes(), lanes()],
             shift: [vec![0.0; d], vec![0.0; d]],
             centred: lanes(),
-            scaled: lanes(),
+            panels: Panels::default(),
+            is_in_panels: false,
         }
     }
 }
@@ -84,9 +90,11 @@ impl SingleMixture {
             log_density,
             x: [high, low],
             centred,
+            is_in_panels,
             ..
         } = scratch;
         split_into(block.values(), high, low);
+        *is_in_panels = false;
         let x = Halves { high, low };
         for (k, joint) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
             let factor = &self.factors[if self.factors.len() == 1 { 0 } else { k }];
@@ -118,10 +126,14 @@ impl Moments {
             joint,
             x: [high, low],
             shift: [shift_high, shift_low],
-            centred,
-            scaled,
+            panels,
+            is_in_panels,
             ..
         } = scratch;
+        if part.scatter.len() != shift.len() && !*is_in_panels {
+            panels.read_halves(Halves { high, low });
+            *is_in_panels = true;
+        }
         let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
         self.observe_sums(shift, part, |part, shift| {
             split_into(shift, shift_high, shift_low);
@@ -141,11 +153,12 @@ impl Moments {
                     squares: products,
                 })
             } else {
+                let (panels, memory) = panels.about_halves(differences.shift);
                 Arch::new().dispatch(DenseSums {
                     differences,
+                    panels,
+                    memory,
                     r,
-                    z: centred,
-                    scaled,
                     sums,
                     products,
                 })

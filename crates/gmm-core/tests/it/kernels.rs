@@ -9,7 +9,8 @@ use gmm_core::kernels::operations::{
     DenseSums, DiagonalSums, Double, Normalize, ScaledNorm, SquaredNorm,
 };
 use gmm_core::kernels::{
-    Whitener, dense_sums, diagonal_sums, exp_nonpositive, normalize_joint, packed_len, scaled_norm,
+    Panels, Whitener, dense_sums, diagonal_sums, exp_nonpositive, normalize_joint, packed_len,
+    scaled_norm,
 };
 use gmm_testkit::naive;
 use proptest::collection::vec;
@@ -188,11 +189,15 @@ proptest! {
         let absolute: Vec<Vec<f64>> = z.iter().map(|l| l.iter().map(|v| v.abs()).collect()).collect();
         let (sizes, magnitude) = (naive_sums(&absolute, &r), naive::weighted_scatter(&absolute, &r));
         let nan = |n: usize| vec![f64::NAN; n];
-        let buffers = (0.0, nan(d * BLOCK_ROWS), nan(d * BLOCK_ROWS), nan(d), nan(packed_len(d)));
-        let results = on_each(&buffers, |set, (n, z, scaled, sums, products)| {
-            *n = set.dispatch(DenseSums { differences: Double { x: &x, shift: &shift }, r: &r, z, scaled, sums, products });
+        let buffers = (0.0, nan(d), nan(packed_len(d)));
+        let results = on_each(&buffers, |set, (n, sums, products)| {
+            let mut panels = Panels::default();
+            set.dispatch(panels.reading(&x));
+            let differences = Double { x: &x, shift: &shift };
+            let (panels, memory) = panels.about(&shift);
+            *n = set.dispatch(DenseSums { differences, panels, memory, r: &r, sums, products });
         });
-        for (found, _, _, sums, products) in &results {
+        for (found, sums, products) in &results {
             prop_assert!((found - n).abs() <= LANES * EPS * n);
             for i in 0..d {
                 prop_assert!((sums[i] - first[i]).abs() <= (LANES + 2.0) * EPS * sizes[i]);
@@ -203,10 +208,12 @@ proptest! {
                 }
             }
         }
-        let (_, mut z, mut scaled, mut sums, mut products) = buffers;
-        let n = dense_sums(&x, &r, &shift, [&mut z, &mut scaled], &mut sums, &mut products);
+        let (_, mut sums, mut products) = buffers;
+        let mut panels = Panels::default();
+        panels.read(&x);
+        let n = dense_sums(&x, &r, &shift, &mut panels, &mut sums, &mut products);
         let best = &results[results.len() - 1];
-        prop_assert_eq!((n.to_bits(), bits(&sums), bits(&products)), (best.0.to_bits(), bits(&best.3), bits(&best.4)));
+        prop_assert_eq!((n.to_bits(), bits(&sums), bits(&products)), (best.0.to_bits(), bits(&best.1), bits(&best.2)));
     }
 
     #[test]
@@ -246,8 +253,9 @@ proptest! {
         let shift = vec![distance; d];
         let zeros = Moments::zeros(structure, d);
         let (mut moments, mut part) = (zeros.clone(), zeros);
-        let (mut z, mut scaled) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        moments.observe(&block, &r, &shift, &mut part, &mut z, &mut scaled);
+        let mut panels = Panels::default();
+        panels.read(block.values());
+        moments.observe(&block, &r, &shift, &mut part, &mut panels);
         let n = naive::exact_sum(&r);
         prop_assume!(n > 0.0);
         let lanes = features(&x);
@@ -328,14 +336,14 @@ fn blocks_without_weight_leave_moments_alone() {
     for structure in [Structure::Dense, Structure::Diagonal, Structure::Isotropic] {
         let zeros = Moments::zeros(structure, 2);
         let (mut moments, mut part) = (zeros.clone(), zeros.clone());
-        let (mut z, mut scaled) = (vec![0.0; 2 * BLOCK_ROWS], vec![0.0; 2 * BLOCK_ROWS]);
+        let mut panels = Panels::default();
+        panels.read(block.values());
         moments.observe(
             &block,
             &[0.0; BLOCK_ROWS],
             &[0.5, 0.5],
             &mut part,
-            &mut z,
-            &mut scaled,
+            &mut panels,
         );
         assert_eq!(moments, zeros);
     }
@@ -353,8 +361,7 @@ fn weights_without_a_reciprocal_still_have_a_mean() {
     block.fill(&(&x).into(), 0, &Frame::identity(1)).unwrap();
     let zeros = Moments::zeros(Structure::Diagonal, 1);
     let (mut moments, mut part) = (zeros.clone(), zeros);
-    let (mut z, mut scaled) = (vec![0.0; BLOCK_ROWS], vec![0.0; BLOCK_ROWS]);
-    moments.observe(&block, &r, &[0.0], &mut part, &mut z, &mut scaled);
+    moments.observe(&block, &r, &[0.0], &mut part, &mut Panels::default());
     assert!(moments.occupancy > 0.0 && moments.occupancy.recip().is_infinite());
     // Subnormal sums have an absolute error of 256 halves of the last bit of all, 5e-324.
     let tolerance = LANES * 5e-324 * (moments.mean[0] + 1.0) / moments.occupancy + 4.0 * EPS;

@@ -6,7 +6,7 @@ use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::kernels::operations::{
     DenseSums, DiagonalSums, Double, LogJoint, Normalize, ScaledNorm, SquaredNorm,
 };
-use gmm_core::kernels::{Whitener, packed_len};
+use gmm_core::kernels::{Panels, Whitener, packed_len};
 use gmm_testkit::naive::{self, Form, MStep, Mixture};
 use proptest::prelude::*;
 use pulp::Arch;
@@ -31,7 +31,9 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
     let (k_all, d, x) = (m.n_components(), m.n_features(), block.values());
     let is_dense = matches!(m.form, Form::Full | Form::Tied);
     let mut joint = vec![0.0; k_all * BLOCK_ROWS];
-    let mut buffers = [vec![0.0; x.len()], vec![0.0; x.len()]];
+    let mut centred = vec![0.0; x.len()];
+    let mut panels = Panels::default();
+    set.dispatch(panels.reading(x));
     for (k, squared) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
         let differences = Double {
             x,
@@ -41,11 +43,10 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
         if is_dense {
             let w = naive::invert_lower(&l);
             let whitener = Whitener::new(d, |i, j| w[i][j]);
-            let centred = &mut buffers[0];
             set.dispatch(SquaredNorm {
                 whitener: &whitener,
                 differences,
-                centred,
+                centred: &mut centred,
                 squared,
             });
         } else {
@@ -86,13 +87,13 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
         let mut sums = vec![0.0; d];
         let mut products = vec![0.0; if is_dense { packed_len(d) } else { d }];
         let n = if is_dense {
-            let [z, scaled] = &mut buffers;
+            let (panels, memory) = panels.about(&m.means[k]);
             let (sums, products) = (&mut sums, &mut products);
             set.dispatch(DenseSums {
                 differences,
+                panels,
+                memory,
                 r,
-                z,
-                scaled,
                 sums,
                 products,
             })

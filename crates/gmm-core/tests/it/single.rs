@@ -6,11 +6,11 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
 use gmm_core::faer::Mat;
-use gmm_core::kernels::exp_nonpositive_single;
 use gmm_core::kernels::operations::{
     DenseSums, DiagonalSums, Double, Halves, Normalize, ScaledNorm, Single,
 };
 use gmm_core::kernels::packed_len;
+use gmm_core::kernels::{Panels, dense_sums, exp_nonpositive_single};
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples, Scratch, SingleScratch};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -55,7 +55,7 @@ proptest! {
 
     #[test]
     fn sums_and_norms(
-        (x, shift) in (1usize..=12).prop_flat_map(|d| (lanes(d), vec(-10.0..10.0, d))),
+        (x, shift) in (1usize..=40).prop_flat_map(|d| (lanes(d), vec(-10.0..10.0, d))),
         r in vec(0.0f32..1.0, BLOCK_ROWS),
         scale in 0.01f32..10.0,
     ) {
@@ -65,16 +65,17 @@ proptest! {
         let single = Single { x: view(&parts), shift: view(&shift_parts) };
         let double = Double { x: &x, shift: &shift };
         let (mut sums, mut products) = (vec![0.0; d], vec![0.0; packed_len(d)]);
-        let [mut z, mut scaled] = [vec![0.0; d * BLOCK_ROWS], vec![0.0; d * BLOCK_ROWS]];
-        let n = Arch::new().dispatch(DenseSums {
-            differences: double, r: &wide, z: &mut z, scaled: &mut scaled, sums: &mut sums, products: &mut products,
-        });
+        let mut panels = Panels::default();
+        panels.read(&x);
+        let n = dense_sums(&x, &wide, &shift, &mut panels, &mut sums, &mut products);
         // 256 products, each off by at most 3 u per difference and 2 u for themselves; the sums add a rounding each.
         let bound = (LANES + 10.0) * U;
         // |z| is below 20 and r below 1.
         let dense = on_each(&(0.0, vec![0.0; d], vec![0.0; packed_len(d)]), |set, (n, sums, products)| {
-            let [mut z, mut scaled] = [vec![0f32; d * BLOCK_ROWS], vec![0f32; d * BLOCK_ROWS]];
-            *n = set.dispatch(DenseSums { differences: single, r: &r, z: &mut z, scaled: &mut scaled, sums, products });
+            let mut panels = Panels::default();
+            panels.reading_halves(single.x).into_iter().for_each(|part| set.dispatch(part));
+            let (panels, memory) = panels.about_halves(single.shift);
+            *n = set.dispatch(DenseSums { differences: single, panels, memory, r: &r, sums, products });
         });
         for (found, found_sums, found_products) in &dense {
             prop_assert!((found - n).abs() <= bound * n);
@@ -202,14 +203,8 @@ fn a_block_agrees_with_double_precision() {
             let (mut found, mut expected, mut part) = (zeros(), zeros(), zeros());
             found.observe_single(&mut narrow, k, 2.0, &shift, &mut part);
             let doubled: Vec<f64> = r.iter().map(|r| 2.0 * r).collect();
-            expected.observe(
-                &block,
-                &doubled,
-                &shift,
-                &mut part,
-                &mut wide.centred,
-                &mut wide.scaled,
-            );
+            wide.panels.read(block.values());
+            expected.observe(&block, &doubled, &shift, &mut part, &mut wide.panels);
             let bound = 20.0 * (LANES + 10.0) * U;
             assert!((found.occupancy - expected.occupancy).abs() <= bound * expected.occupancy);
             let size = expected.scatter.iter().fold(0.0f64, |m, s| m.max(s.abs()));
