@@ -179,7 +179,7 @@ impl Block {
         assert_eq!(frame.n_features(), self.n_features);
         self.start = index * BLOCK_ROWS;
         self.len = (samples.n_samples() - self.start).min(BLOCK_ROWS);
-        samples.pack(self.start, self.len, BLOCK_ROWS, &mut self.values);
+        samples.pack(self.start, self.len, &mut self.values);
         let start = self.start;
         self.finish(samples, frame, |lane| start + lane)
     }
@@ -203,7 +203,7 @@ impl Block {
         assert!(places.len() <= BLOCK_ROWS);
         (self.start, self.len) = (places.start, places.len());
         let rows = &order[places];
-        samples.pack_rows(rows, BLOCK_ROWS, &mut self.values);
+        samples.pack_rows(rows, &mut self.values);
         self.finish(samples, frame, |lane| rows[lane] as usize)
     }
 
@@ -240,6 +240,9 @@ impl Block {
     /// Puts the rows of weight 0 at the origin, for sums over the rows: such a row may lie anywhere, also where its squares
     /// overflow, and 0 · ∞ is not a number.
     pub fn hide_weightless(&mut self) {
+        if !self.is_weighted {
+            return;
+        }
         for i in (0..self.len).filter(|&i| self.weights[i] == 0.0) {
             for lane in self.values.chunks_exact_mut(BLOCK_ROWS) {
                 lane[i] = 0.0;

@@ -3,6 +3,8 @@
 use faer::{Mat, MatRef};
 
 use crate::Error;
+use crate::block::BLOCK_ROWS;
+use crate::kernels::rows_to_lanes;
 
 /// A borrowed table of observations: n_samples x n_features in f64 or f32, any strides, and optional sample weights.
 ///
@@ -144,80 +146,67 @@ impl<'a> Samples<'a> {
         })
     }
 
-    /// Copies chosen rows into feature-major lanes of width `stride`.
-    pub(crate) fn pack_rows(&self, rows: &[u32], stride: usize, out: &mut [f64]) {
+    /// Copies chosen rows into feature-major lanes, [`BLOCK_ROWS`] to a feature.
+    pub(crate) fn pack_rows(&self, rows: &[u32], out: &mut [f64]) {
         match self.values {
-            Values::F64(x) => pack_rows(x, rows, stride, out, |v| v),
-            Values::F32(x) => pack_rows(x, rows, stride, out, f64::from),
+            Values::F64(x) => pack_rows(x, rows, out, |v| v),
+            Values::F32(x) => pack_rows(x, rows, out, f64::from),
         }
     }
 
-    /// Copies `len` rows from `start` into feature-major lanes of width `stride`.
-    pub(crate) fn pack(&self, start: usize, len: usize, stride: usize, out: &mut [f64]) {
+    /// Copies `len` rows from `start` into feature-major lanes, [`BLOCK_ROWS`] to a feature.
+    pub(crate) fn pack(&self, start: usize, len: usize, out: &mut [f64]) {
         match self.values {
-            Values::F64(x) => pack(x.subrows(start, len), stride, out, |v| v),
-            Values::F32(x) => pack(x.subrows(start, len), stride, out, f64::from),
+            Values::F64(x) => pack(x.subrows(start, len), out, |v| v),
+            Values::F32(x) => pack(x.subrows(start, len), out, f64::from),
         }
     }
 }
 
 /// Transposes chosen rows into lanes.
-fn pack_rows<T: Copy>(
-    x: MatRef<'_, T>,
-    rows: &[u32],
-    stride: usize,
-    out: &mut [f64],
-    widen: impl Fn(T) -> f64,
-) {
+fn pack_rows<T: Copy>(x: MatRef<'_, T>, rows: &[u32], out: &mut [f64], widen: impl Fn(T) -> f64) {
+    if is_row_major(x) {
+        let row = |i: usize| row_of(x, rows[i] as usize);
+        rows_to_lanes(rows.len(), x.ncols(), row, widen, out);
+        return;
+    }
     for (i, &row) in rows.iter().enumerate() {
-        let lanes = out[i..].iter_mut().step_by(stride);
-        match x.row(row as usize).try_as_row_major() {
-            Some(values) => lanes
-                .zip(values.as_slice())
+        let lanes = out[i..].iter_mut().step_by(BLOCK_ROWS);
+        lanes
+            .zip(x.row(row as usize).iter())
+            .for_each(|(o, v)| *o = widen(*v));
+    }
+}
+
+/// Transposes rows into lanes: `out[j * BLOCK_ROWS + i] = x[i][j]`. A column-major table is copied column by column.
+fn pack<T: Copy>(x: MatRef<'_, T>, out: &mut [f64], widen: impl Fn(T) -> f64) {
+    if is_row_major(x) {
+        rows_to_lanes(x.nrows(), x.ncols(), |i| row_of(x, i), widen, out);
+        return;
+    }
+    for (j, lane) in out.chunks_exact_mut(BLOCK_ROWS).enumerate() {
+        match x.col(j).try_as_col_major() {
+            Some(column) => lane
+                .iter_mut()
+                .zip(column.as_slice())
                 .for_each(|(o, v)| *o = widen(*v)),
-            None => lanes
-                .zip(x.row(row as usize).iter())
+            None => lane
+                .iter_mut()
+                .zip(x.col(j).iter())
                 .for_each(|(o, v)| *o = widen(*v)),
         }
     }
 }
 
-/// Transposes rows into lanes: `out[j * stride + i] = x[i][j]`.
-///
-/// A column-major table is copied column by column. A row-major one is read in groups of 8 rows, so that each cache line
-/// is read once and written whole.
-fn pack<T: Copy>(x: MatRef<'_, T>, stride: usize, out: &mut [f64], widen: impl Fn(T) -> f64) {
-    const GROUP: usize = 8;
-    let (n, d) = (x.nrows(), x.ncols());
-    let is_row_major = d > 1 && n > 0 && x.row(0).try_as_row_major().is_some();
-    if !is_row_major {
-        for (j, lane) in out.chunks_exact_mut(stride).enumerate() {
-            match x.col(j).try_as_col_major() {
-                Some(column) => lane
-                    .iter_mut()
-                    .zip(column.as_slice())
-                    .for_each(|(o, v)| *o = widen(*v)),
-                None => lane[..n]
-                    .iter_mut()
-                    .zip(x.col(j).iter())
-                    .for_each(|(o, v)| *o = widen(*v)),
-            }
-        }
-        return;
-    }
-    for first in (0..n).step_by(GROUP) {
-        let rows = GROUP.min(n - first);
-        let row = |i: usize| {
-            x.row(first + i.min(rows - 1))
-                .try_as_row_major()
-                .map_or(&[][..], |r| r.as_slice())
-        };
-        let group: [&[T]; GROUP] = std::array::from_fn(row);
-        for (j, lane) in out.chunks_exact_mut(stride).enumerate() {
-            let values: [f64; GROUP] = std::array::from_fn(|i| widen(group[i][j]));
-            lane[first..first + rows].copy_from_slice(&values[..rows]);
-        }
-    }
+/// Whether the numbers of a row lie side by side, and there is more than one.
+fn is_row_major<T>(x: MatRef<'_, T>) -> bool {
+    x.ncols() > 1 && x.nrows() > 0 && x.row(0).try_as_row_major().is_some()
+}
+
+fn row_of<T>(x: MatRef<'_, T>, i: usize) -> &[T] {
+    x.row(i)
+        .try_as_row_major()
+        .map_or(&[][..], |row| row.as_slice())
 }
 
 impl<'a> From<MatRef<'a, f64>> for Samples<'a> {

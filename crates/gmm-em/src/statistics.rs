@@ -3,6 +3,7 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
 use gmm_core::faer::{Mat, MatRef};
+use gmm_core::kernels::{largest, least_weighted};
 use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Proportions, Samples, Scratch};
 
 use crate::Error;
@@ -384,17 +385,7 @@ impl SufficientStatistics {
     pub(crate) fn add_log_density(&mut self, block: &Block, log_density: &[f64]) {
         self.log_likelihood
             .add_weighted(block.weights(), log_density);
-        // Side by side, since one running minimum would wait for each comparison.
-        let mut lanes = [f64::INFINITY; 8];
-        for (l, w) in log_density
-            .chunks_exact(8)
-            .zip(block.weights().chunks_exact(8))
-        {
-            for (lane, (l, w)) in lanes.iter_mut().zip(l.iter().zip(w)) {
-                *lane = if *w > 0.0 && *l < *lane { *l } else { *lane };
-            }
-        }
-        let least = lanes.into_iter().fold(f64::INFINITY, f64::min);
+        let least = least_weighted(log_density, block.weights());
         if self.least_likely.is_none_or(|known| least < known.1) {
             let mut counted = block.rows().zip(log_density.iter().zip(block.weights()));
             let found = counted.find(|(_, (l, w))| **w > 0.0 && **l <= least);
@@ -408,17 +399,6 @@ pub(crate) fn weigh(block: &Block, r: &mut [f64]) {
     if block.is_weighted() {
         r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
     }
-}
-
-fn largest(r: &[f64]) -> f64 {
-    // Side by side, since one running maximum would wait for each comparison.
-    let mut lanes = [0.0f64; 8];
-    for r in r.chunks_exact(8) {
-        for (lane, r) in lanes.iter_mut().zip(r) {
-            *lane = if *r > *lane { *r } else { *lane };
-        }
-    }
-    lanes.into_iter().fold(0.0, f64::max)
 }
 
 #[cfg(test)]

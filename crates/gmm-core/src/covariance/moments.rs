@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::Structure;
 use crate::block::Block;
@@ -97,26 +97,13 @@ impl Moments {
             1.0
         };
         self.mean.iter_mut().for_each(|m| *m /= n);
-        let (mean, scatter) = (&self.mean, &mut self.scatter);
-        let mut is_accurate = true;
-        Arch::new().dispatch(|| {
-            for_each_row(mean.len(), scatter.len(), |i, columns, entries| {
-                let row = &mut scatter[entries.clone()];
-                let diagonal = row.len() - 1;
-                let raw = row[diagonal];
-                let scaled = n * mean[i];
-                for (entry, mean) in row.iter_mut().zip(&mean[columns]) {
-                    *entry -= scaled * mean;
-                }
-                let known = before.scatter[entries][diagonal];
-                is_accurate &= raw <= CANCELLATION * (row[diagonal] + share * known);
-                // Rounding may leave a constant feature a variance below 0.
-                if row[diagonal] < 0.0 {
-                    row[diagonal] = 0.0;
-                }
-            });
-        });
-        is_accurate
+        Arch::new().dispatch(Centre {
+            n,
+            mean: &self.mean,
+            scatter: &mut self.scatter,
+            share,
+            before: &before.scatter,
+        })
     }
 
     /// Adds moments about the same shift.
@@ -127,23 +114,13 @@ impl Moments {
         let total = self.occupancy + other.occupancy;
         let share = other.occupancy / total;
         let factor = self.occupancy * share;
-        let delta: Vec<f64> = (other.mean.iter().zip(&self.mean))
-            .map(|(other, mean)| other - mean)
-            .collect();
-        let scatter = &mut self.scatter;
-        Arch::new().dispatch(|| {
-            for_each_row(delta.len(), scatter.len(), |i, columns, entries| {
-                let scaled = factor * delta[i];
-                let row = scatter[entries.clone()].iter_mut();
-                for ((entry, other), delta) in row.zip(&other.scatter[entries]).zip(&delta[columns])
-                {
-                    *entry += other + scaled * delta;
-                }
-            });
+        Arch::new().dispatch(Merge {
+            share,
+            factor,
+            mean: &mut self.mean,
+            scatter: &mut self.scatter,
+            other,
         });
-        for (mean, other) in self.mean.iter_mut().zip(&other.mean) {
-            *mean += share * (other - *mean);
-        }
         self.occupancy = total;
     }
 
@@ -164,6 +141,70 @@ impl Moments {
             self.scatter[i]
         } else {
             self.scatter[i * (i + 1) / 2 + j]
+        }
+    }
+}
+
+/// See [`Moments::centre`].
+struct Centre<'a> {
+    n: f64,
+    mean: &'a [f64],
+    scatter: &'a mut [f64],
+    share: f64,
+    before: &'a [f64],
+}
+
+impl WithSimd for Centre<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> bool {
+        let Self { n, mean, share, .. } = self;
+        let mut is_accurate = true;
+        for_each_row(mean.len(), self.scatter.len(), |i, columns, entries| {
+            let row = &mut self.scatter[entries.clone()];
+            let diagonal = row.len() - 1;
+            let raw = row[diagonal];
+            let scaled = n * mean[i];
+            for (entry, mean) in row.iter_mut().zip(&mean[columns]) {
+                *entry -= scaled * mean;
+            }
+            let known = self.before[entries][diagonal];
+            is_accurate &= raw <= CANCELLATION * (row[diagonal] + share * known);
+            // Rounding may leave a constant feature a variance below 0.
+            if row[diagonal] < 0.0 {
+                row[diagonal] = 0.0;
+            }
+        });
+        is_accurate
+    }
+}
+
+/// See [`Moments::merge`].
+struct Merge<'a> {
+    share: f64,
+    factor: f64,
+    mean: &'a mut [f64],
+    scatter: &'a mut [f64],
+    other: &'a Moments,
+}
+
+impl WithSimd for Merge<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let (mean, other) = (self.mean, self.other);
+        for_each_row(mean.len(), self.scatter.len(), |i, columns, entries| {
+            let scaled = self.factor * (other.mean[i] - mean[i]);
+            let means = other.mean[columns.clone()].iter().zip(&mean[columns]);
+            let row = self.scatter[entries.clone()].iter_mut();
+            for ((entry, part), (other, mean)) in row.zip(&other.scatter[entries]).zip(means) {
+                *entry += part + scaled * (other - mean);
+            }
+        });
+        for (mean, other) in mean.iter_mut().zip(&other.mean) {
+            *mean += self.share * (other - *mean);
         }
     }
 }

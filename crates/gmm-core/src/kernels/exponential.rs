@@ -8,37 +8,37 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 /// Below this exp is subnormal or zero; it is taken as zero (a responsibility below 1e-307 changes nothing).
 const SMALLEST: f64 = -708.0;
 
-/// exp(x) for x <= 0, with an error of about one unit in the last place; exactly 0 below -708 and for -inf, exactly 1 at 0.
+/// exp(x) for x <= 0, with an error of about one unit in the last place; exactly 0 below -708, for -inf and
+/// for NaN, exactly 1 at 0.
 ///
 /// Free of branches, so that the compiler turns a loop over lanes into vector code (measured 0.65 ns an element against
-/// 5 ns for the standard function). The argument is reduced to |r| <= ln 2 / 2 (Cody and Waite 1980), then a Taylor
-/// polynomial of degree 13 is summed, whose remainder is below 0.35^14 / 14! = 5e-18.
+/// 5 ns for the standard function). The argument is reduced to |r| <= ln 2 / 2 (Cody and Waite 1980); then exp(r) is
+/// 1 + r + r² q(r), where q of degree 9 meets (exp(r) - 1 - r) / r² at the Chebyshev points: off by 1.7e-17 at the most (by 5e-18 for the
+/// Taylor polynomial of degree 13, which takes two steps more).
 #[inline(always)]
 pub fn exp_nonpositive(x: f64) -> f64 {
     let shifted = x.mul_add(std::f64::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
-    let mut p = 1.0 / 6_227_020_800.0;
-    p = r.mul_add(p, 1.0 / 479_001_600.0);
-    p = r.mul_add(p, 1.0 / 39_916_800.0);
-    p = r.mul_add(p, 1.0 / 3_628_800.0);
-    p = r.mul_add(p, 1.0 / 362_880.0);
-    p = r.mul_add(p, 1.0 / 40_320.0);
-    p = r.mul_add(p, 1.0 / 5_040.0);
-    p = r.mul_add(p, 1.0 / 720.0);
-    p = r.mul_add(p, 1.0 / 120.0);
-    p = r.mul_add(p, 1.0 / 24.0);
-    p = r.mul_add(p, 1.0 / 6.0);
-    p = r.mul_add(p, 0.5);
+    let mut p = 2.510_037_584_222_37e-8;
+    p = r.mul_add(p, 2.762_007_589_254_816_4e-7);
+    p = r.mul_add(p, 2.755_726_848_028_971_6e-6);
+    p = r.mul_add(p, 2.480_152_132_234_228e-5);
+    p = r.mul_add(p, 1.984_126_986_304_055_9e-4);
+    p = r.mul_add(p, 1.388_888_891_719_673_6e-3);
+    p = r.mul_add(p, 8.333_333_333_330_065e-3);
+    p = r.mul_add(p, 4.166_666_666_662_416_4e-2);
+    p = r.mul_add(p, 1.666_666_666_666_666_9e-1);
+    p = r.mul_add(p, 0.500_000_000_000_000_1);
     p = r.mul_add(p, 1.0);
     p = r.mul_add(p, 1.0);
     let power = f64::from_bits((shifted.to_bits().wrapping_add(1023)) << 52);
-    if x < SMALLEST { 0.0 } else { p * power }
+    if x >= SMALLEST { p * power } else { 0.0 }
 }
 
-/// [`exp_nonpositive`] in single precision, with a relative error below 2^-22; exactly 0 below -87.
+/// [`exp_nonpositive`] in single precision, with a relative error below 2^-22; exactly 0 below -87 and for NaN.
 ///
-/// The polynomial is of degree 7: 0.35^8 / 8! = 6e-9.
+/// The polynomial is of degree 6, off by 1e-8.
 #[inline(always)]
 pub fn exp_nonpositive_single(x: f32) -> f32 {
     /// Nine bits, so that `n * HIGH` is exact.
@@ -50,16 +50,15 @@ pub fn exp_nonpositive_single(x: f32) -> f32 {
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = n.mul_add(-LOW, n.mul_add(-HIGH, x));
-    let mut p = 1.0 / 5_040.0;
-    p = r.mul_add(p, 1.0 / 720.0);
-    p = r.mul_add(p, 1.0 / 120.0);
-    p = r.mul_add(p, 1.0 / 24.0);
-    p = r.mul_add(p, 1.0 / 6.0);
+    let mut p = 1.392_617_6e-3;
+    p = r.mul_add(p, 8.363_173e-3);
+    p = r.mul_add(p, 4.166_655_5e-2);
+    p = r.mul_add(p, 0.166_665_77);
     p = r.mul_add(p, 0.5);
     p = r.mul_add(p, 1.0);
     p = r.mul_add(p, 1.0);
     let power = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
-    if x < SMALLEST { 0.0 } else { p * power }
+    if x >= SMALLEST { p * power } else { 0.0 }
 }
 
 /// ln(x) for normal numbers x ≥ 1, with an error of about one unit in the last place; any other x gives some number or NaN.

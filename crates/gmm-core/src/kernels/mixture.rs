@@ -81,11 +81,8 @@ impl<T: Real> WithSimd for Normalize<'_, T> {
         let PerRow(sum) = &mut PerRow([zero; BLOCK_ROWS]);
         for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
             for ((v, s), total) in component.iter_mut().zip(&*shift).zip(&mut *sum) {
-                let e = if *v > lowest {
-                    (*v - *s).exp_nonpositive()
-                } else {
-                    zero
-                };
+                // 0 for -inf and for NaN.
+                let e = (*v - *s).exp_nonpositive();
                 *v = e;
                 *total += e;
             }

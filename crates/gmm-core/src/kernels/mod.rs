@@ -5,6 +5,7 @@
 //! On one machine the same instruction set is always chosen, so that a result keeps its bits.
 
 mod exponential;
+mod extremes;
 mod frame;
 mod mixture;
 mod nearest;
@@ -12,9 +13,11 @@ mod panels;
 mod product;
 mod real;
 mod scatter;
+mod turn;
 mod whiten;
 
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_sum};
+pub use extremes::{largest, least_weighted};
 pub(crate) use frame::to_frame;
 pub(crate) use mixture::Normalize;
 pub use mixture::{log_joint, normalize_joint};
@@ -24,6 +27,7 @@ pub use product::LinearMap;
 pub(crate) use real::{Halves, Single, halves};
 pub(crate) use scatter::{DenseSums, DiagonalSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
+pub(crate) use turn::rows_to_lanes;
 pub(crate) use whiten::{ScaledNorm, SquaredNorm};
 pub use whiten::{Whitener, scaled_norm};
 

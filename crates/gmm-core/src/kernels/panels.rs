@@ -121,7 +121,6 @@ pub struct ReadPanels<'a, T> {
 impl<T: Real> WithSimd for ReadPanels<'_, T> {
     type Output = ();
 
-    /// Squares of as many features as rows are turned in registers: each level swaps what stands off the diagonal.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (lanes, stride) = (T::lanes::<S>(), T::stride::<S>());
@@ -136,20 +135,7 @@ impl<T: Real> WithSimd for ReadPanels<'_, T> {
                 for (j, row) in square.iter_mut().enumerate().take(x.len() / stride) {
                     *row = x[j * stride + at];
                 }
-                for level in 0..lanes.ilog2() as usize {
-                    let (bits, distance) = (T::bits(level), 1 << level);
-                    let bits = T::vectors::<S>(&bits)[0];
-                    for i in 0..lanes {
-                        if i & distance != 0 {
-                            continue;
-                        }
-                        let [a, b] = [square[i], square[i + distance]];
-                        let right = T::rotate(simd, b, distance);
-                        let left = T::rotate(simd, a, lanes - distance);
-                        square[i] = T::choose(simd, bits, a, right);
-                        square[i + distance] = T::choose(simd, bits, left, b);
-                    }
-                }
+                T::transpose(simd, &mut square);
                 panel.copy_from_slice(&square[..lanes]);
             }
         }

@@ -34,7 +34,7 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// self · a + b, rounded once.
     fn fused(self, a: Self, b: Self) -> Self;
-    /// exp(self) for self <= 0.
+    /// exp(self) for self <= 0, 0 for NaN.
     fn exp_nonpositive(self) -> Self;
     fn lanes<S: Simd>() -> usize;
     fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
@@ -84,6 +84,26 @@ pub trait Real:
         let mut sums = [Self::default(); MOST_LANES];
         Self::vectors_mut::<S>(&mut sums).copy_from_slice(&vectors[..n]);
         sums
+    }
+
+    /// Turns a square of as many vectors as there are lanes: each step swaps what stands off the diagonal of smaller squares in it.
+    #[inline(always)]
+    fn transpose<S: Simd>(simd: S, square: &mut [Self::Vector<S>; MOST_LANES]) {
+        let lanes = Self::lanes::<S>();
+        for level in 0..lanes.ilog2() as usize {
+            let (bits, distance) = (Self::bits(level), 1 << level);
+            let bits = Self::vectors::<S>(&bits)[0];
+            for i in 0..lanes {
+                if i & distance != 0 {
+                    continue;
+                }
+                let [a, b] = [square[i], square[i + distance]];
+                let right = Self::rotate(simd, b, distance);
+                let left = Self::rotate(simd, a, lanes - distance);
+                square[i] = Self::choose(simd, bits, a, right);
+                square[i + distance] = Self::choose(simd, bits, left, b);
+            }
+        }
     }
 
     /// Vectors of a block's lanes.

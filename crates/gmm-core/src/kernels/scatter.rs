@@ -288,21 +288,34 @@ impl<T: Real, D: Differences<T>> WithSimd for DiagonalSums<'_, T, D> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        /// Features whose sums are summed over their lanes together.
+        const GROUP: usize = MOST_LANES / 2;
         let r = T::vectors::<S>(self.r);
-        let outputs = self.sums.iter_mut().zip(self.squares);
-        for ((sum, square), x) in outputs.zip(self.differences.features::<S>()) {
-            let mut first = [T::splat(simd, T::default()); CHAINS];
-            let mut second = first;
-            for (at, r) in r.chunks_exact(CHAINS).enumerate() {
-                let z = x.load::<CHAINS>(simd, at * CHAINS);
-                for v in 0..CHAINS {
-                    let scaled = T::times(simd, z[v], r[v]);
-                    first[v] = T::plus(simd, first[v], scaled);
-                    second[v] = T::mul_add(simd, scaled, z[v], second[v]);
+        let zero = T::splat(simd, T::default());
+        let outputs = self
+            .sums
+            .chunks_mut(GROUP)
+            .zip(self.squares.chunks_mut(GROUP));
+        for (group, (sums, squares)) in outputs.enumerate() {
+            let mut all = [zero; MOST_LANES];
+            for slot in 0..sums.len() {
+                let x = self.differences.feature::<S>(group * GROUP + slot);
+                let (mut first, mut second) = ([zero; CHAINS], [zero; CHAINS]);
+                for (at, r) in r.chunks_exact(CHAINS).enumerate() {
+                    let z = x.load::<CHAINS>(simd, at * CHAINS);
+                    for v in 0..CHAINS {
+                        let scaled = T::times(simd, z[v], r[v]);
+                        first[v] = T::plus(simd, first[v], scaled);
+                        second[v] = T::mul_add(simd, scaled, z[v], second[v]);
+                    }
                 }
+                all[2 * slot] = together::<T, S>(simd, first);
+                all[2 * slot + 1] = together::<T, S>(simd, second);
             }
-            *sum = reduce::<T, S>(simd, first);
-            *square = reduce::<T, S>(simd, second);
+            let all = T::sums(simd, all);
+            for (both, (sum, square)) in all.chunks_exact(2).zip(sums.iter_mut().zip(squares)) {
+                (*sum, *square) = (both[0].to_f64(), both[1].to_f64());
+            }
         }
         total::<T, S>(simd, r)
     }
@@ -316,12 +329,11 @@ fn total<T: Real, S: Simd>(simd: S, values: &[T::Vector<S>]) -> f64 {
             acc[v] = T::plus(simd, acc[v], chunk[v]);
         }
     }
-    reduce::<T, S>(simd, acc)
+    T::sum(simd, together::<T, S>(simd, acc)).to_f64()
 }
 
 #[inline(always)]
-fn reduce<T: Real, S: Simd>(simd: S, acc: [T::Vector<S>; CHAINS]) -> f64 {
-    let [a, b, c, d] = acc;
-    let sum = T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d));
-    T::sum(simd, sum).to_f64()
+fn together<T: Real, S: Simd>(simd: S, chains: [T::Vector<S>; CHAINS]) -> T::Vector<S> {
+    let [a, b, c, d] = chains;
+    T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d))
 }

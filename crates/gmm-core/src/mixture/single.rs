@@ -4,7 +4,7 @@
 //! follows has the 24 bits of f32: log p is right to about 1e-7 of its size, times the square root of a covariance's condition, and the
 //! moments of a block to about 1e-6.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::GaussianMixture;
 use crate::Aligned;
@@ -178,9 +178,22 @@ fn split(values: &[f64]) -> [Vec<f32>; 2] {
 }
 
 fn split_into(values: &[f64], high: &mut [f32], low: &mut [f32]) {
-    Arch::new().dispatch(|| {
-        for ((v, high), low) in values.iter().zip(high).zip(low) {
+    Arch::new().dispatch(Split { values, high, low });
+}
+
+struct Split<'a> {
+    values: &'a [f64],
+    high: &'a mut [f32],
+    low: &'a mut [f32],
+}
+
+impl WithSimd for Split<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for ((v, high), low) in self.values.iter().zip(self.high).zip(self.low) {
             (*high, *low) = halves(*v);
         }
-    });
+    }
 }
