@@ -11,10 +11,10 @@ const TILE: usize = 4;
 /// Vectors that are summed side by side where there is one sum, to hide the latency of an addition.
 const CHAINS: usize = 4;
 
-/// Up to so many features are summed without panels; the registers of AVX2 hold the sums of a few only.
+/// Up to so many features are summed without panels: beyond, sums over lanes cost more than panels do (with AVX2 from 12 to 14 features on).
 #[inline(always)]
 pub(super) fn most_in_registers<S: Simd>() -> usize {
-    if S::F64_LANES == 8 { 16 } else { 4 }
+    if S::F64_LANES == 8 { 16 } else { 12 }
 }
 
 /// Numbers in the packed lower triangle of a symmetric matrix: entry (i, j <= i) stands at `i (i + 1) / 2 + j`.
