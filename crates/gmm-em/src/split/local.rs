@@ -13,6 +13,7 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::{Patience, Search, parts};
+use crate::Error;
 use crate::kmeans::uniform;
 use crate::pass::assignment;
 use crate::sketch::Sketch;
@@ -75,18 +76,18 @@ pub(super) fn test(
     q: usize,
     responsibilities: &Mat<f64>,
     seed: u64,
-) -> Tested {
+) -> Result<Tested, Error> {
     let r: Vec<f64> = (0..responsibilities.nrows())
         .map(|i| responsibilities[(i, q)])
         .collect();
-    Tested {
-        split: best_split(search, model, q, &search.sketch.part(&r), seed),
+    Ok(Tested {
+        split: best_split(search, model, q, &search.sketch.part(&r), seed)?,
         weight: model.weights()[q],
         mean: (0..model.n_features())
             .map(|j| model.means()[(q, j)])
             .collect(),
         variances: model.covariances().variances(q),
-    }
+    })
 }
 
 fn best_split(
@@ -95,9 +96,16 @@ fn best_split(
     q: usize,
     part: &Sketch,
     seed: u64,
-) -> Option<Split> {
-    let whole = model.select(&[q]).and_then(|q| q.without_noise()).ok()?;
-    let before = search.objective(&whole, &part.samples()).ok()?;
+) -> Result<Option<Split>, Error> {
+    let Ok(whole) = model.select(&[q]).and_then(|q| q.without_noise()) else {
+        return Ok(None);
+    };
+    let before = search.objective(&whole, &part.samples())?;
+    Ok(best_of_cuts(search, part, before, seed))
+}
+
+/// The best split of rows whose objective under one component is `before`.
+fn best_of_cuts(search: &Search<'_>, part: &Sketch, before: f64, seed: u64) -> Option<Split> {
     let cuts = cuts(search, part, seed)?;
     let fitted = |labels: &Vec<usize>| {
         let halves = search.assigned(&part.samples(), labels, 2)?;
@@ -322,7 +330,8 @@ mod tests {
             let sketch = Sketch::draw(&samples, &summary, form, n, &mut rng);
             let search = Search::new(&sketch, form, None);
             let one = search.assigned(&sketch.samples(), &vec![0; n], 1).unwrap();
-            let split = best_split(&search, &one, 0, &sketch, 3).unwrap();
+            let split = best_split(&search, &one, 0, &sketch, 3);
+            let split = split.unwrap().unwrap();
             let expected = n_far as f64 / n as f64;
             assert!((split.weights[0].min(split.weights[1]) - expected).abs() <= 1e-6);
             assert!(split.gain > 0.0);
