@@ -9,7 +9,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::real::{Differences, Double, Halves, Lanes, MOST_LANES, Real, Single};
-use super::scatter::{most_in_registers, packed_len};
+use super::scatter::{LEAST_IN_REGISTERS, most_in_registers, packed_len};
 use crate::Aligned;
 use crate::block::BLOCK_ROWS;
 
@@ -42,7 +42,10 @@ impl<T: Real> Panels<T> {
     /// Room for blocks of another size than the last.
     fn resize(&mut self, n_lanes: usize, n_parts: usize) {
         let n_features = n_lanes / BLOCK_ROWS;
-        let width = n_features.next_multiple_of(MOST_LANES);
+        let width = match n_features {
+            ..=LEAST_IN_REGISTERS => 0,
+            n => n.next_multiple_of(MOST_LANES),
+        };
         let [shift, _] = &self.shift;
         if shift.len() == width {
             return;

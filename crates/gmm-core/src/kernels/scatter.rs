@@ -14,8 +14,15 @@ const CHAINS: usize = 4;
 /// Up to so many features are summed without panels: beyond, sums over lanes cost more than panels do (with AVX2 from 12 to 14 features on).
 #[inline(always)]
 pub(super) fn most_in_registers<S: Simd>() -> usize {
-    if S::F64_LANES == 8 { 16 } else { 12 }
+    if S::F64_LANES == 8 {
+        16
+    } else {
+        LEAST_IN_REGISTERS
+    }
 }
+
+/// [`most_in_registers`] of the instruction set for which it is least.
+pub(super) const LEAST_IN_REGISTERS: usize = 12;
 
 /// Numbers in the packed lower triangle of a symmetric matrix: entry (i, j <= i) stands at `i (i + 1) / 2 + j`.
 pub fn packed_len(n_features: usize) -> usize {
