@@ -1,6 +1,6 @@
 # mclust in `cargo xtask bench --quality`: every table of a folder, by its default start (a hierarchy, of a part of many rows).
 #
-#   Rscript quality.R FOLDER    prints: name, mclust, 1, seconds, log-likelihood per row
+#   Rscript quality.R FOLDER    prints: name, mclust, 1, seconds, log-likelihood per row, 0 (nothing is added to its covariances)
 
 suppressMessages(library(mclust))
 folder <- commandArgs(trailingOnly = TRUE)[1]
@@ -23,6 +23,6 @@ for (i in seq_len(nrow(tables))) {
     fit <- Mclust(x, G = tables$components[i], modelNames = if (ncol(x) > 1) "VVV" else "V", verbose = FALSE)
   )[["elapsed"]]
   score <- if (is.null(fit)) NaN else fit$loglik / nrow(x)
-  cat(sprintf("%s,mclust,1,%.6f,%.9f\n", tables$name[i], seconds, score))
+  cat(sprintf("%s,mclust,1,%.6f,%.9f,0\n", tables$name[i], seconds, score))
   flush(stdout())
 }
