@@ -21,6 +21,11 @@ use gmm_io::table::{CsvOptions, TextColumns, read_table, save_npy};
 use gmm_select::MultiStart;
 use gmm_testkit::data::{self, Data};
 use gmm_testkit::naive::adjusted_rand_index;
+use mimalloc::MiMalloc;
+
+/// The allocator of the program, for which this stands.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The default number of starts of the program.
 const N_STARTS: usize = 5;

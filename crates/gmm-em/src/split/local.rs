@@ -100,6 +100,10 @@ fn best_split(
     let Ok(whole) = model.select(&[q]).and_then(|q| q.without_noise()) else {
         return Ok(None);
     };
+    // Noise may have taken all rows.
+    if part.n_rows() < 2 {
+        return Ok(None);
+    }
     let before = search.objective(&whole, &part.samples())?;
     Ok(best_of_cuts(search, part, before, seed))
 }
@@ -129,9 +133,6 @@ fn best_of_cuts(search: &Search<'_>, part: &Sketch, before: f64, seed: u64) -> O
 /// Ways to cut the rows in two, as labels: across the longest axis, across the axis of the lightest tails, between random pairs
 /// of rows, and across the directions to which [`Whitened::pursue`] leads from there.
 fn cuts(search: &Search<'_>, part: &Sketch, seed: u64) -> Option<Vec<Vec<usize>>> {
-    if part.n_rows() < 2 {
-        return None;
-    }
     let rows = Whitened::new(search, part)?;
     let mut cuts = vec![
         rows.cut(&rows.axis(rows.n_features - 1), 0.0),
