@@ -57,7 +57,7 @@ pub(crate) struct FittingOptions {
     #[arg(long, help_heading = "Fitting")]
     accelerate: bool,
     /// In which precision rows are compared with components: double, or mixed (single precision as long as it gains
-    /// anything, then double; 1.6 times as fast with full covariances, with the same digits in the end)
+    /// anything, then double; up to 1.6 times as fast, by machine and data, with the same digits in the end)
     #[arg(long, value_name = "HOW", default_value = "double", value_parser = values::precision, help_heading = "Fitting")]
     precision: Precision,
 }

@@ -39,17 +39,27 @@ pub struct PanelMemory<T: Copy + Default> {
 }
 
 impl<T: Real> Panels<T> {
+    /// Numbers in a row of all panels.
+    fn width(n_features: usize) -> usize {
+        match n_features {
+            ..=LEAST_IN_REGISTERS => 0,
+            n => n.next_multiple_of(MOST_LANES),
+        }
+    }
+
+    /// Whether there is room for blocks of so many features.
+    pub(super) fn fits(&self, n_features: usize) -> bool {
+        let [shift, _] = &self.shift;
+        shift.len() == Self::width(n_features)
+    }
+
     /// Room for blocks of another size than the last.
     fn resize(&mut self, n_lanes: usize, n_parts: usize) {
         let n_features = n_lanes / BLOCK_ROWS;
-        let width = match n_features {
-            ..=LEAST_IN_REGISTERS => 0,
-            n => n.next_multiple_of(MOST_LANES),
-        };
-        let [shift, _] = &self.shift;
-        if shift.len() == width {
+        if self.fits(n_features) {
             return;
         }
+        let width = Self::width(n_features);
         let parts =
             |len: usize| [0, 1].map(|part| Aligned::zeros(if part < n_parts { len } else { 0 }));
         *self = Self {

@@ -34,7 +34,7 @@ pub fn packed_len(n_features: usize) -> usize {
 /// `x` is feature-major (n_features x [`BLOCK_ROWS`]), and `panels` has read it. D² + 4 D flop per row.
 ///
 /// # Panics
-/// If a buffer has another size.
+/// If a buffer has another size, or `panels` has read no block of so many features.
 pub fn dense_sums(
     x: &[f64],
     r: &[f64],
@@ -46,6 +46,10 @@ pub fn dense_sums(
     assert_eq!(x.len(), shift.len() * BLOCK_ROWS);
     assert_eq!([r.len(), sums.len()], [BLOCK_ROWS, shift.len()]);
     assert_eq!(products.len(), packed_len(shift.len()));
+    assert!(
+        panels.fits(shift.len()),
+        "the working memory has not read this block"
+    );
     let (panels, memory) = panels.about(shift);
     Arch::new().dispatch(DenseSums {
         differences: Double { x, shift },

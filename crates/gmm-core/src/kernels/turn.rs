@@ -97,3 +97,57 @@ fn turn<S: Simd>(simd: S, square: &Square, out: &mut [f64]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instruction_sets() -> Vec<Arch> {
+        let mut sets = vec![Arch::Scalar, Arch::new()];
+        #[cfg(target_arch = "x86_64")]
+        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        sets
+    }
+
+    /// Whole squares and less than one, of rows and of features, in both precisions; features past the last stay as they are.
+    #[test]
+    fn lanes_are_columns_on_each_instruction_set() {
+        for n_rows in [1, 7, 8, 9, 255, BLOCK_ROWS] {
+            for d in [1, 2, 7, 8, 9, 16, 19] {
+                let cell = |i: usize, j: usize| (i * 100 + j) as f64;
+                let row = |i: usize| (0..d).map(move |j| cell(i, j));
+                let double: Vec<Vec<f64>> = (0..n_rows).map(|i| row(i).collect()).collect();
+                let single: Vec<Vec<f32>> = (0..n_rows)
+                    .map(|i| row(i).map(|v| v as f32).collect())
+                    .collect();
+                for set in instruction_sets() {
+                    let mut found = [(); 2].map(|()| vec![f64::NAN; (d + 1) * BLOCK_ROWS]);
+                    let [from_double, from_single] = &mut found;
+                    set.dispatch(RowsToLanes {
+                        n_rows,
+                        n_features: d,
+                        row: |i: usize| double[i].as_slice(),
+                        widen: |v: f64| v,
+                        out: from_double,
+                    });
+                    set.dispatch(RowsToLanes {
+                        n_rows,
+                        n_features: d,
+                        row: |i: usize| single[i].as_slice(),
+                        widen: f64::from,
+                        out: from_single,
+                    });
+                    for out in &found {
+                        for j in 0..d {
+                            let lanes = &out[j * BLOCK_ROWS..][..n_rows];
+                            assert!(
+                                (0..n_rows).all(|i| lanes[i].to_bits() == cell(i, j).to_bits())
+                            );
+                        }
+                        assert!(out[d * BLOCK_ROWS..].iter().all(|v| v.is_nan()));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -50,6 +50,66 @@ fn exponentials_have_the_digits_of_single_precision() {
     }
 }
 
+/// The sums of dense moments in single precision against those in double precision, which it answers: n and the products.
+fn dense_sums_agree(x: &[f64], shift: &[f64], r: &[f32]) -> (f64, Vec<f64>) {
+    let d = shift.len();
+    let wide: Vec<f64> = r.iter().map(|r| f64::from(*r)).collect();
+    let (parts, shift_parts) = (halves(x), halves(shift));
+    let single = Single {
+        x: view(&parts),
+        shift: view(&shift_parts),
+    };
+    let (mut sums, mut products) = (vec![0.0; d], vec![0.0; packed_len(d)]);
+    let mut panels = Panels::default();
+    panels.read(x);
+    let n = dense_sums(x, &wide, shift, &mut panels, &mut sums, &mut products);
+    // 256 products, each off by at most 3 u per difference and 2 u for themselves; the sums add a rounding each.
+    let bound = (LANES + 10.0) * U;
+    let buffers = (0.0, vec![0.0; d], vec![0.0; packed_len(d)]);
+    let found = on_each(&buffers, |set, (n, sums, products)| {
+        let mut panels = Panels::default();
+        for part in panels.reading_halves(single.x) {
+            set.dispatch(part);
+        }
+        let (panels, memory) = panels.about_halves(single.shift);
+        *n = set.dispatch(DenseSums {
+            differences: single,
+            panels,
+            memory,
+            r,
+            sums,
+            products,
+        });
+    });
+    // |z| is below 20 and r below 1.
+    for (found, found_sums, found_products) in &found {
+        assert!((found - n).abs() <= bound * n);
+        for (found, expected) in found_sums.iter().zip(&sums) {
+            let close = (found - expected).abs() <= bound * 20.0 * n;
+            assert!(close, "{d}: {found} {expected}");
+        }
+        for (found, expected) in found_products.iter().zip(&products) {
+            let close = (found - expected).abs() <= bound * 400.0 * n;
+            assert!(close, "{d}: {found} {expected}");
+        }
+    }
+    (n, products)
+}
+
+/// As many features as make rows go through panels 64, 32 and all 256 at a time, with few and with many features in the last.
+#[test]
+fn sums_of_dense_moments_of_many_features() {
+    for d in [48, 65, 70, 100, 129] {
+        let number = |i: usize| ((i * 7919 + d * 104_729) % 10_007) as f64 / 10_007.0;
+        let x: Vec<f64> = (0..d * BLOCK_ROWS)
+            .map(|i| 20.0 * number(i) - 10.0)
+            .collect();
+        let shift: Vec<f64> = (0..d).map(|j| 4.0 * number(3 * j) - 2.0).collect();
+        let r: Vec<f32> = (0..BLOCK_ROWS).map(|i| number(11 * i) as f32).collect();
+        dense_sums_agree(&x, &shift, &r);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -60,32 +120,11 @@ proptest! {
         scale in 0.01f32..10.0,
     ) {
         let d = shift.len();
-        let wide: Vec<f64> = r.iter().map(|r| f64::from(*r)).collect();
         let (parts, shift_parts) = (halves(&x), halves(&shift));
         let single = Single { x: view(&parts), shift: view(&shift_parts) };
         let double = Double { x: &x, shift: &shift };
-        let (mut sums, mut products) = (vec![0.0; d], vec![0.0; packed_len(d)]);
-        let mut panels = Panels::default();
-        panels.read(&x);
-        let n = dense_sums(&x, &wide, &shift, &mut panels, &mut sums, &mut products);
-        // 256 products, each off by at most 3 u per difference and 2 u for themselves; the sums add a rounding each.
         let bound = (LANES + 10.0) * U;
-        // |z| is below 20 and r below 1.
-        let dense = on_each(&(0.0, vec![0.0; d], vec![0.0; packed_len(d)]), |set, (n, sums, products)| {
-            let mut panels = Panels::default();
-            panels.reading_halves(single.x).into_iter().for_each(|part| set.dispatch(part));
-            let (panels, memory) = panels.about_halves(single.shift);
-            *n = set.dispatch(DenseSums { differences: single, panels, memory, r: &r, sums, products });
-        });
-        for (found, found_sums, found_products) in &dense {
-            prop_assert!((found - n).abs() <= bound * n);
-            for j in 0..d {
-                prop_assert!((found_sums[j] - sums[j]).abs() <= bound * 20.0 * n, "{} {}", found_sums[j], sums[j]);
-            }
-            for (found, expected) in found_products.iter().zip(&products) {
-                prop_assert!((found - expected).abs() <= bound * 400.0 * n, "{found} {expected}");
-            }
-        }
+        let (n, products) = dense_sums_agree(&x, &shift, &r);
         let diagonal = on_each(&(0.0, vec![0.0; d], vec![0.0; d]), |set, (n, sums, squares)| {
             *n = set.dispatch(DiagonalSums { differences: single, r: &r, sums, squares });
         });
