@@ -3,6 +3,7 @@
 //! ```text
 //! quality write FOLDER    writes the tables of the suite and their list, tables.csv (name, file, components)
 //! quality fit FOLDER      fits each table by default: name, seconds, log-likelihood per row, adjusted Rand index
+//! quality sweep FOLDER    searches the table sweep.npy: seconds in all, then form, components, BIC
 //! ```
 #![allow(
     clippy::print_stdout,
@@ -18,7 +19,7 @@ use std::{env, fs};
 use gmm_core::faer::Mat;
 use gmm_em::Em;
 use gmm_io::table::{CsvOptions, TextColumns, read_table, save_npy};
-use gmm_select::MultiStart;
+use gmm_select::{MultiStart, Search};
 use gmm_testkit::data::{self, Data};
 use gmm_testkit::naive::adjusted_rand_index;
 use mimalloc::MiMalloc;
@@ -54,6 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match words.as_slice() {
         ["write", folder] => write(Path::new(folder)),
         ["fit", _] => fit(),
+        ["sweep", _] => sweep(),
         _ => Err("the head of benches/examples/quality.rs shows the calls".into()),
     }
 }
@@ -118,6 +120,28 @@ fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
         writeln!(list, "{},{file},{}", table.name, table.n_components)?;
     }
     fs::write(folder.join("tables.csv"), list)?;
+    save_npy(folder.join("sweep.npy"), many_rows().x.as_ref())?;
+    Ok(())
+}
+
+/// Six overlapping groups, so that searches have components too many to fit.
+fn many_rows() -> Data {
+    data::overlapping(1, 100_000, 8, 6)
+}
+
+/// 1 to 10 components of the four basic forms, five starts each.
+fn sweep() -> Result<(), Box<dyn Error>> {
+    let x = many_rows().x;
+    let begin = Instant::now();
+    let selection = Search::over(1..=10).starts(N_STARTS).run(&x)?;
+    println!("{:.6}", begin.elapsed().as_secs_f64());
+    for candidate in selection.candidates() {
+        let bic = selection.value(candidate).unwrap_or(f64::NAN);
+        println!(
+            "{},{},{bic:.4}",
+            candidate.covariance, candidate.n_components
+        );
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::systems::Installed;
-use super::{example, target_folder};
+use super::{example, sweep, target_folder};
 use crate::{Outcome, shell};
 
 /// An optimum is the best known if it is no worse than that by so many nats per row.
@@ -14,6 +14,9 @@ const HIT: f64 = 1e-4;
 /// A log-likelihood that gains more nats per row by a smaller regularization is no optimum, but what the regularization makes of components
 /// on a few rows.
 const SINGULAR: f64 = 1e-2;
+
+/// The table of the search, as the program that writes it calls it.
+const SWEEP: &str = "sweep.npy";
 
 /// Seconds and log-likelihood per row.
 type Measured = (f64, f64);
@@ -44,7 +47,13 @@ pub(super) fn run() -> Outcome {
             String::new()
         }
     };
-    let text = report(&ours, &(theirs + &mclust))?;
+    let mut text = report(&ours, &(theirs + &mclust))?;
+    println!("a search, ours and scikit-learn's (two minutes) ...");
+    let table = folder.join(SWEEP).to_string_lossy().into_owned();
+    let ours = shell::output(&mut shell::program(&own, &["sweep", &words]))?;
+    let script = ["benches/peers/sweep.py", &table];
+    let theirs = shell::output(&mut shell::program(&python, &script))?;
+    text.push_str(&sweep::report(&ours, &theirs)?);
     print!("{text}");
     let path = folder.join("quality.md");
     std::fs::write(&path, text)
