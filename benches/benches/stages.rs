@@ -9,8 +9,11 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 use gmm_benches::Workload;
-use gmm_core::CovarianceType;
-use gmm_core::faer::Mat;
+use gmm_core::block::BLOCK_ROWS;
+use gmm_core::faer::linalg::matmul::matmul;
+use gmm_core::faer::{Accum, Mat, Par};
+use gmm_core::kernels::{Panels, Whitener, dense_sums, normalize_joint, packed_len};
+use gmm_core::{Aligned, CovarianceType};
 use gmm_em::{Em, Initialization};
 use gmm_select::Search;
 use rayon::ThreadPoolBuilder;
@@ -61,6 +64,67 @@ fn em_pass(c: &mut Criterion) {
             b.iter(|| black_box(workload.pass(&x, &model)));
         });
     }
+    group.finish();
+}
+
+/// The three kernels of a pass with full covariances, on one block and thread, and as a measure of the machine a product of matrices on one
+/// thread: rates are in floating-point operations per second, of D² for a row and component in whitening and scatter, of rows and components for the
+/// exponentials.
+fn kernels(c: &mut Criterion) {
+    let mut group = group(c, "kernels");
+    for d in [2, 4, 8, 16, 32, 64, 128, 256] {
+        let filled = |len: usize, step: usize| {
+            let mut buffer = Aligned::zeros(len);
+            (buffer.iter_mut().enumerate())
+                .for_each(|(i, v): (usize, &mut f64)| *v = (i * step % 1000) as f64 / 500.0 - 1.0);
+            buffer
+        };
+        let (x, shift) = (filled(d * BLOCK_ROWS, 7919), vec![0.1; d]);
+        let whitener = Whitener::new(d, |i, j| 1.0 / (1 + i + j) as f64);
+        let mut centred = Aligned::zeros(d * BLOCK_ROWS);
+        let mut squared = Aligned::zeros(BLOCK_ROWS);
+        group.throughput(Throughput::Elements((BLOCK_ROWS * d * d) as u64));
+        group.bench_function(format!("whiten/d={d}"), |b| {
+            b.iter(|| whitener.squared_norm(black_box(&x), &shift, &mut centred, &mut squared));
+        });
+        let mut r = filled(BLOCK_ROWS, 104_729);
+        r.iter_mut().for_each(|r| *r = 0.5 + 0.5 * *r);
+        let (mut sums, mut products) = (vec![0.0; d], vec![0.0; packed_len(d)]);
+        let mut panels = Panels::default();
+        panels.read(&x);
+        group.bench_function(format!("scatter/d={d}"), |b| {
+            b.iter(|| {
+                dense_sums(
+                    black_box(&x),
+                    &r,
+                    &shift,
+                    &mut panels,
+                    &mut sums,
+                    &mut products,
+                )
+            });
+        });
+    }
+    const COMPONENTS: usize = 16;
+    let terms: Vec<f64> = (0..COMPONENTS * BLOCK_ROWS)
+        .map(|i| -((i % 97) as f64))
+        .collect();
+    let mut joint = Aligned::<f64>::zeros(terms.len());
+    let mut log_density = Aligned::zeros(BLOCK_ROWS);
+    group.throughput(Throughput::Elements(terms.len() as u64));
+    group.bench_function("normalize/k=16", |b| {
+        b.iter(|| {
+            joint.copy_from_slice(&terms);
+            normalize_joint(&mut joint, 0.0, &mut log_density)
+        });
+    });
+    const SIZE: usize = 1024;
+    let a = Mat::from_fn(SIZE, SIZE, |i, j| 1.0 / (1 + i + j) as f64);
+    let mut product = Mat::<f64>::zeros(SIZE, SIZE);
+    group.throughput(Throughput::Elements(2 * SIZE.pow(3) as u64));
+    group.bench_function("gemm", |b| {
+        b.iter(|| matmul(product.as_mut(), Accum::Replace, &a, &a, 1.0, Par::Seq));
+    });
     group.finish();
 }
 
@@ -156,6 +220,7 @@ fn small_fit(c: &mut Criterion) {
 
 criterion_group!(
     stages,
+    kernels,
     em_pass,
     em_pass_f32,
     em_pass_threads,
