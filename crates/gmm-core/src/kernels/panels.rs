@@ -9,7 +9,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::real::{Differences, Double, Halves, Lanes, MOST_LANES, Real, Single};
-use super::scatter::{LEAST_IN_REGISTERS, most_in_registers, packed_len};
+use super::scatter::{CHAINS, LEAST_IN_REGISTERS, most_in_registers, packed_len, together};
 use crate::Aligned;
 use crate::block::BLOCK_ROWS;
 
@@ -242,8 +242,6 @@ impl<T: Real, D: Differences<T>> OuterSums<'_, T, D> {
     /// The differences of a panel and their weighted copies, which all that follows reads, and its sums.
     #[inline(always)]
     fn weigh_panel<S: Simd>(&mut self, simd: S, rows: &Rows, panel: usize) {
-        /// Rows side by side, to hide the latency of an addition.
-        const CHAINS: usize = 4;
         let (lanes, n) = (T::lanes::<S>(), rows.n);
         let x = self
             .panels
@@ -264,10 +262,8 @@ impl<T: Real, D: Differences<T>> OuterSums<'_, T, D> {
                 sums[v] = T::plus(simd, sums[v], weighted[v]);
             }
         }
-        let [a, b, c, d] = sums;
         let mut of_lanes = [T::default(); MOST_LANES];
-        let sum = T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d));
-        T::vectors_mut::<S>(&mut of_lanes)[0] = sum;
+        T::vectors_mut::<S>(&mut of_lanes)[0] = together::<T, S>(simd, sums);
         let sums = self.sums[panel * lanes..].iter_mut();
         for (total, sum) in sums.zip(&of_lanes[..lanes]) {
             *total += sum.to_f64();

@@ -9,7 +9,7 @@ use crate::block::BLOCK_ROWS;
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
 const TILE: usize = 4;
 /// Vectors that are summed side by side where there is one sum, to hide the latency of an addition.
-const CHAINS: usize = 4;
+pub(super) const CHAINS: usize = 4;
 
 /// Up to so many features are summed without panels: beyond, sums over lanes cost more than panels do (with AVX2 from 12 to 14 features on).
 #[inline(always)]
@@ -343,8 +343,9 @@ fn total<T: Real, S: Simd>(simd: S, values: &[T::Vector<S>]) -> f64 {
     T::sum(simd, together::<T, S>(simd, acc)).to_f64()
 }
 
+/// The sum of sums that were taken side by side.
 #[inline(always)]
-fn together<T: Real, S: Simd>(simd: S, chains: [T::Vector<S>; CHAINS]) -> T::Vector<S> {
+pub(super) fn together<T: Real, S: Simd>(simd: S, chains: [T::Vector<S>; CHAINS]) -> T::Vector<S> {
     let [a, b, c, d] = chains;
     T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d))
 }
