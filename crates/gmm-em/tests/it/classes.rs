@@ -3,14 +3,14 @@
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Noise, Proportions, Samples};
 use gmm_em::{
-    Acceleration, ConjugatePrior, Em, Error, Event, Fit, Initialization, NoiseVolume, Precision,
+    Acceleration, ConjugatePrior, Em, Error, Fit, Initialization, NoiseVolume, Precision,
     Regularization, Rescue, Start, Stopping, SufficientStatistics,
 };
 use gmm_testkit::oracle::{self, mclust};
 use gmm_testkit::{data, same_for_any_number_of_threads, strategies};
 use proptest::prelude::*;
 
-use crate::laws::slack;
+use crate::laws::{assert_ascent, slack};
 use crate::proportions::is_equal;
 use crate::{matrix, tight};
 
@@ -209,17 +209,7 @@ proptest! {
         let em = Em::new(k).covariance(form).initialization(start).regularization(regularization).rescue(rescue)
             .acceleration(acceleration).precision(precision).proportions(proportions).noise(noise).seed(seed).max_iterations(60);
         let Ok(fit) = em.fit(samples) else { return Ok(()) };
-        let jumps = |e: &Event| matches!(e, Event::Dropped { .. } | Event::Reseeded { .. });
-        if !fit.report().events.iter().any(jumps) {
-            let epsilon = match precision {
-                // Until the last passes, and relative to what ε is to double precision.
-                Precision::Mixed if noise.is_none() => f64::from(f32::EPSILON) / f64::EPSILON,
-                _ => 1.0,
-            };
-            for (i, pair) in fit.report().objective.windows(2).enumerate() {
-                prop_assert!(pair[1] >= pair[0] - epsilon * slack(&fit, d), "iteration {}: {} to {}", i + 1, pair[0], pair[1]);
-            }
-        }
+        assert_ascent(&fit, precision, noise.is_some(), d);
         let again = fit.model().log_likelihood(samples).unwrap();
         prop_assert!((again - fit.report().log_likelihood).abs() <= slack(&fit, d).max(1e-9 * again.abs()));
         let w0 = fit.model().noise().map_or(0.0, |noise| noise.weight());
