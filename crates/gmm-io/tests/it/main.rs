@@ -10,6 +10,7 @@ mod by_hand;
 mod columns;
 mod csv;
 mod damage;
+mod dialects;
 mod json;
 mod messages;
 mod mixtures;
