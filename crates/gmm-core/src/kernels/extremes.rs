@@ -30,8 +30,22 @@ impl WithSimd for Largest<'_> {
                 *lane = if *value > *lane { *value } else { *lane };
             }
         }
-        lanes.into_iter().fold(0.0, f64::max)
+        reduced(lanes, |a, b| if b > a { b } else { a })
     }
+}
+
+/// One of all lanes: halves are compared with halves, since each comparison of a chain would wait for the last.
+#[inline(always)]
+fn reduced(mut lanes: [f64; SIDE_BY_SIDE], choose: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut n = SIDE_BY_SIDE;
+    while n > 1 {
+        n /= 2;
+        let (low, high) = lanes.split_at_mut(n);
+        for (a, b) in low.iter_mut().zip(high) {
+            *a = choose(*a, *b);
+        }
+    }
+    lanes[0]
 }
 
 struct LeastWeighted<'a> {
@@ -53,7 +67,7 @@ impl WithSimd for LeastWeighted<'_> {
                 *lane = if counted < *lane { counted } else { *lane };
             }
         }
-        lanes.into_iter().fold(f64::INFINITY, f64::min)
+        reduced(lanes, |a, b| if b < a { b } else { a })
     }
 }
 
