@@ -138,26 +138,30 @@ fn costs_are_those_of_the_criterion() {
             rows.clone().map(|i| z(i, a) * z(i, b)).sum()
         };
         let scatter = vec![entry(0, 0), entry(1, 0), entry(1, 1)];
-        let term = 0.0;
         Group {
             count,
             mean,
+            trace: scatter[0] + scatter[2],
             scatter,
-            term,
+            term: 0.0,
         }
     };
     let (a, b, whole) = (group(0..5), group(5..12), group(0..12));
-    let mut scatter = Vec::new();
-    assert!((join_scatter(&a, &b, &mut scatter) - 12.0).abs() <= 1e-12);
+    let (joint, mut scatter) = (Joint::of(&a, &b), Vec::new());
+    joint.scatter(&a, &b, &mut scatter);
+    assert!((joint.count - 12.0).abs() <= 1e-12);
+    let size = 1.0 + whole.trace;
+    assert!((joint.trace - whole.trace).abs() <= 1e-12 * size);
     for (found, expected) in scatter.iter().zip(&whole.scatter) {
-        assert!((found - expected).abs() <= 1e-12 * (1.0 + whole.scatter[0] + whole.scatter[2]));
+        assert!((found - expected).abs() <= 1e-12 * size);
     }
     let (alpha, [p, q, r]) = (0.3, [scatter[0], scatter[1], scatter[2]]);
     let ridge = |n: f64| (p + r + alpha) / n;
     let expected = 12.0 * ((p * r - q * q) / 144.0 + ridge(12.0)).ln();
-    let found = term(12.0, &mut scatter.clone(), d, alpha);
-    assert!((found - expected).abs() <= 1e-12 * expected.abs());
+    let joined = Group::joined(&a, &b, alpha);
+    assert!((joined.term - expected).abs() <= 1e-12 * expected.abs());
+    assert_eq!((joined.count, &joined.scatter), (12.0, &scatter));
     // Two rows in a plane have no determinant.
-    let found = term(2.0, &mut scatter, d, alpha);
+    let found = Group::term(2.0, p + r, &mut [], d, alpha);
     assert!((found - 2.0 * ridge(2.0).ln()).abs() <= 1e-12 * found.abs());
 }
