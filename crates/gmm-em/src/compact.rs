@@ -17,6 +17,7 @@ use gmm_core::{Ellipsoid, GaussianMixture, Samples, Scratch};
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::blocks::{Blocks, Table};
 
 /// Below so many components the dense pass is as fast on overlapping groups, and nothing much on others.
 const MIN_COMPONENTS: usize = 32;
@@ -67,20 +68,13 @@ impl Compact {
         }))
     }
 
-    /// Reads a block of the order.
-    pub(crate) fn fill(
-        &self,
-        block: &mut Block,
-        x: &Samples<'_>,
-        index: usize,
-        frame: &Frame,
-    ) -> Result<(), Error> {
-        Ok(block.fill_ordered(x, &self.order, places(&self.ends, index), frame)?)
-    }
-
-    /// Number of blocks.
-    pub(crate) fn n_blocks(&self) -> usize {
-        self.ends.len()
+    /// The rows of the fit's table in the order.
+    pub(crate) fn blocks<'a>(&'a self, x: &'a Samples<'a>, frame: &'a Frame) -> OrderedBlocks<'a> {
+        OrderedBlocks {
+            compact: self,
+            x,
+            frame,
+        }
     }
 
     /// The table's row at a place of the order.
@@ -117,17 +111,46 @@ impl Compact {
     }
 }
 
+/// See [`Compact::blocks`].
+pub(crate) struct OrderedBlocks<'a> {
+    compact: &'a Compact,
+    x: &'a Samples<'a>,
+    frame: &'a Frame,
+}
+
+impl Blocks for OrderedBlocks<'_> {
+    fn n_features(&self) -> usize {
+        self.x.n_features()
+    }
+
+    fn n_blocks(&self) -> usize {
+        self.compact.ends.len()
+    }
+
+    fn block<'b>(
+        &'b self,
+        index: usize,
+        memory: &'b mut Option<Block>,
+    ) -> Result<&'b Block, Error> {
+        let block = memory.get_or_insert_with(|| Block::new(self.n_features()));
+        let places = places(&self.compact.ends, index);
+        block.fill_ordered(self.x, &self.compact.order, places, self.frame)?;
+        block.hide_weightless();
+        Ok(block)
+    }
+}
+
 /// The most probable component of each row.
 fn labels(model: &GaussianMixture, x: &Samples<'_>, frame: &Frame) -> Result<Vec<u32>, Error> {
     let mut labels = vec![0; x.n_samples()];
+    let rows = Table { x, frame };
     labels
         .par_chunks_mut(BLOCK_ROWS)
         .enumerate()
         .try_for_each_init(
-            || (Block::new(x.n_features()), Scratch::new(model)),
-            |(block, scratch), (index, labels)| -> Result<(), Error> {
-                block.fill(x, index, frame)?;
-                block.hide_weightless();
+            || (None, Scratch::new(model)),
+            |(memory, scratch), (index, labels)| -> Result<(), Error> {
+                let block = rows.block(index, memory)?;
                 model.responsibilities_of_block(block, scratch);
                 let mut largest = [0.0; BLOCK_ROWS];
                 for (k, r) in (0..).zip(scratch.joint.chunks_exact(BLOCK_ROWS)) {

@@ -6,6 +6,7 @@ use gmm_core::covariance::Structure;
 use gmm_core::{CovarianceType, GaussianMixture, Proportions, Samples};
 
 use crate::acceleration::Accelerator;
+use crate::blocks::Table;
 use crate::expectation::Expectation;
 use crate::history::History;
 use crate::noise;
@@ -425,7 +426,8 @@ impl Em {
         let mut report = history.report(stop, iteration, rescuer, x.n_samples());
         if means_round_coarsely(&rounded) || expected.refine() {
             let known = rounded.to_frame(frame)?;
-            let statistics = expectation(&known, x, frame, known.means().to_owned())?;
+            let rows = Table { x, frame };
+            let statistics = expectation(&known, &rows, known.means().to_owned())?;
             report.log_likelihood =
                 statistics.log_likelihood() + summary.total_weight() * frame.log_jacobian();
             report.n_passes += 1;

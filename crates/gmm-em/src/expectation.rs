@@ -85,6 +85,6 @@ impl<'a> Expectation<'a> {
             self.taken = Precision::Mixed;
             return Ok(statistics);
         }
-        expectation(model, x, frame, shifts)
+        expectation(model, &self.summary.table(x), shifts)
     }
 }

@@ -34,6 +34,7 @@
 
 mod acceleration;
 mod beginning;
+mod blocks;
 mod compact;
 mod em;
 mod error;

@@ -6,32 +6,30 @@ use gmm_core::faer::Mat;
 use gmm_core::kernels::Panels;
 use gmm_core::{Aligned, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
 
+use crate::blocks::Blocks;
 use crate::compact::Compact;
 use crate::statistics::SufficientStatistics;
 use crate::{Error, tree};
 
-/// One E-step over all rows, in the coordinates of the frame, with means relative to `shifts`.
+/// One E-step over all rows, with means relative to `shifts`.
 pub(crate) fn expectation(
     model: &GaussianMixture,
-    x: &Samples<'_>,
-    frame: &Frame,
+    rows: &impl Blocks,
     shifts: Mat<f64>,
 ) -> Result<SufficientStatistics, Error> {
-    expectation_as(model, x, frame, shifts, model.covariance_type())
+    expectation_as(model, rows, shifts, model.covariance_type())
 }
 
 /// [`expectation`] for an M-step of another form.
 pub(crate) fn expectation_as(
     model: &GaussianMixture,
-    x: &Samples<'_>,
-    frame: &Frame,
+    rows: &impl Blocks,
     shifts: Mat<f64>,
     form: CovarianceType,
 ) -> Result<SufficientStatistics, Error> {
     let pass = Pass {
-        n_blocks: Block::count(x.n_samples()),
+        rows,
         zeros: &SufficientStatistics::of_model_as(model, shifts, form),
-        fill: &|block, index| Ok(block.fill(x, index, frame)?),
     };
     pass.gather(&|| Scratch::new(model), &|statistics, block, _, scratch| {
         model.responsibilities_of_block(block, scratch);
@@ -49,9 +47,8 @@ pub(crate) fn compact_expectation(
     compact: &Compact,
 ) -> Result<SufficientStatistics, Error> {
     let pass = Pass {
-        n_blocks: compact.n_blocks(),
+        rows: &compact.blocks(x, frame),
         zeros: &SufficientStatistics::of_model(model, shifts),
-        fill: &|block, index| compact.fill(block, x, index, frame),
     };
     let negligible: Vec<f64> = model.weights().iter().map(|w| NEGLIGIBLE * w).collect();
     let evaluate =
@@ -70,14 +67,12 @@ pub(crate) fn compact_expectation(
 /// The statistics of given responsibilities: `assign(block, r)` writes n_components x [`BLOCK_ROWS`] of them. Those of lanes past the
 /// last row don't matter, but must be finite.
 pub(crate) fn assignment(
-    x: &Samples<'_>,
-    frame: &Frame,
+    rows: &impl Blocks,
     form: CovarianceType,
     n_components: usize,
     assign: &(impl Fn(&Block, &mut [f64]) + Sync),
 ) -> Result<SufficientStatistics, Error> {
-    let d = x.n_features();
-    let zeros = SufficientStatistics::about(form, Mat::zeros(n_components, d));
+    let zeros = SufficientStatistics::about(form, Mat::zeros(n_components, rows.n_features()));
     let scratch = || Scratch {
         centred: Aligned::default(),
         scaled: Aligned::default(),
@@ -87,9 +82,8 @@ pub(crate) fn assignment(
         active: (0..n_components).collect(),
     };
     let pass = Pass {
-        n_blocks: Block::count(x.n_samples()),
+        rows,
         zeros: &zeros,
-        fill: &|block, index| Ok(block.fill(x, index, frame)?),
     };
     pass.gather(&scratch, &|_, block, _, scratch| {
         assign(block, &mut scratch.joint);
@@ -112,14 +106,26 @@ pub(crate) fn row_by_row(
     }
 }
 
-/// A pass over all blocks.
-struct Pass<'a> {
-    n_blocks: usize,
-    zeros: &'a SufficientStatistics,
-    fill: &'a (dyn Fn(&mut Block, usize) -> Result<(), Error> + Sync),
+/// An `assign` for [`assignment`] that gives each row of the table to the component of its label; to none, where there is no such component.
+pub(crate) fn by_label(labels: &[usize]) -> impl Fn(&Block, &mut [f64]) + Sync {
+    |block, joint| {
+        joint.fill(0.0);
+        let n_components = joint.len() / BLOCK_ROWS;
+        for (lane, row) in block.rows().enumerate() {
+            if labels[row] < n_components {
+                joint[labels[row] * BLOCK_ROWS + lane] = 1.0;
+            }
+        }
+    }
 }
 
-impl Pass<'_> {
+/// A pass over all blocks.
+struct Pass<'a, R> {
+    rows: &'a R,
+    zeros: &'a SufficientStatistics,
+}
+
+impl<R: Blocks> Pass<'_, R> {
     /// Adds up what `evaluate` leaves of each block (given with its number) in the scratch memory. It answers up to which size
     /// responsibilities need not be added, component by component; without an answer, only those that are 0.
     fn gather<'n>(
@@ -132,17 +138,16 @@ impl Pass<'_> {
         let (zeros, n_features) = (self.zeros, self.zeros.n_features());
         let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
             let mut statistics = zeros.clone();
-            let (mut block, mut scratch) = (Block::new(n_features), scratch());
+            let (mut memory, mut scratch) = (None, scratch());
             let mut part = Moments::zeros(zeros.form.structure(), n_features);
             let shifts = zeros.shift_rows();
             for index in blocks {
-                (self.fill)(&mut block, index)?;
-                block.hide_weightless();
-                let negligible = evaluate(&mut statistics, &block, index, &mut scratch);
-                statistics.add_block(&block, &shifts, negligible, &mut scratch, &mut part);
+                let block = self.rows.block(index, &mut memory)?;
+                let negligible = evaluate(&mut statistics, block, index, &mut scratch);
+                statistics.add_block(block, &shifts, negligible, &mut scratch, &mut part);
             }
             Ok(statistics)
         };
-        tree::reduce(0..self.n_blocks, &leaf, &SufficientStatistics::add)
+        tree::reduce(0..self.rows.n_blocks(), &leaf, &SufficientStatistics::add)
     }
 }

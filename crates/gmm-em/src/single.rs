@@ -7,6 +7,7 @@ use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::{GaussianMixture, Samples, Scratch, SingleMixture, SingleScratch};
 
+use crate::blocks::{Blocks, Table};
 use crate::statistics::SufficientStatistics;
 use crate::{Error, tree};
 
@@ -22,23 +23,17 @@ pub(crate) fn single_expectation(
         return Ok(None);
     };
     let zeros = SufficientStatistics::of_model(model, shifts.clone());
+    let rows = Table { x, frame };
     let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
         let mut statistics = zeros.clone();
         let mut leaf = Leaf::new(model, &single, &zeros);
-        let mut block = Block::new(model.n_features());
+        let mut memory = None;
         for index in blocks {
-            block.fill(x, index, frame)?;
-            block.hide_weightless();
-            leaf.add_block(&mut statistics, &block);
+            leaf.add_block(&mut statistics, rows.block(index, &mut memory)?);
         }
         Ok(statistics)
     };
-    tree::reduce(
-        0..Block::count(x.n_samples()),
-        &leaf,
-        &SufficientStatistics::add,
-    )
-    .map(Some)
+    tree::reduce(0..rows.n_blocks(), &leaf, &SufficientStatistics::add).map(Some)
 }
 
 /// The working memory of one task.

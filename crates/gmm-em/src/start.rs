@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 
 use crate::kmeans::{KMeans, uniform};
-use crate::pass::{assignment, expectation, expectation_as, row_by_row};
+use crate::pass::{assignment, by_label, expectation, expectation_as, row_by_row};
 use crate::regularization::Scale;
 use crate::split::PSEUDO_VARIANCE;
 use crate::statistics::SufficientStatistics;
@@ -113,7 +113,7 @@ pub(crate) fn own(
     {
         // An E-step on all rows; the first M-step is under the fit's own regularization.
         let shifts = model.means().to_owned();
-        let statistics = expectation(&model, x, &summary.frame, shifts)?;
+        let statistics = expectation(&model, &summary.table(x), shifts)?;
         return Ok(Begin::Statistics(statistics));
     }
     if initialization == Initialization::Hierarchical {
@@ -140,7 +140,7 @@ pub(crate) fn own(
         Initialization::RandomResponsibilities => {
             let seed = rng.next_u64();
             let assign = row_by_row(|row, r| random_shares(seed, row, r));
-            assignment(x, &summary.frame, em.covariance, n, &assign)?
+            assignment(&summary.table(x), em.covariance, n, &assign)?
         }
     }))
 }
@@ -163,13 +163,7 @@ fn joined(
     if n_groups < n {
         return Ok(None);
     }
-    let assign = row_by_row(|row, r| {
-        r.fill(0.0);
-        if labels[row] < n {
-            r[labels[row]] = 1.0;
-        }
-    });
-    let statistics = assignment(x, &summary.frame, em.covariance, n, &assign)?;
+    let statistics = assignment(&summary.table(x), em.covariance, n, &by_label(&labels))?;
     if hierarchy.rows().len() == summary.n_rows {
         return Ok(Some(statistics));
     }
@@ -185,7 +179,7 @@ fn joined(
         .and_then(|maximized| statistics.mixture(maximized).ok());
     let Some(model) = model else { return Ok(None) };
     let shifts = model.means().to_owned();
-    Ok(Some(expectation(&model, x, &summary.frame, shifts)?))
+    Ok(Some(expectation(&model, &summary.table(x), shifts)?))
 }
 
 /// 1/σⱼ; 1 for a feature without spread, whose distances are 0 anyway. One number for forms that have one unit.
@@ -293,7 +287,7 @@ pub(crate) fn given(
             x.check_shape(model.n_features())?;
             let model = noise::begin(model.to_frame(&summary.frame)?, noise)?;
             let shifts = model.means().to_owned();
-            let statistics = expectation_as(&model, x, &summary.frame, shifts, em.covariance)?;
+            let statistics = expectation_as(&model, &summary.table(x), shifts, em.covariance)?;
             Ok(Begin::Statistics(statistics))
         }
         Start::Hierarchy(hierarchy) => {
@@ -319,12 +313,13 @@ pub(crate) fn given(
                     n_components: n,
                 });
             }
-            let assign = row_by_row(|row, r| {
-                r.fill(0.0);
-                r[labels[row]] = 1.0;
-            });
             Ok(Begin::Statistics(of_classes(
-                em, x, summary, n_classes, &assign, noise,
+                em,
+                x,
+                summary,
+                n_classes,
+                &by_label(labels),
+                noise,
             )?))
         }
         Start::Responsibilities(given) => {
@@ -362,7 +357,7 @@ fn of_classes(
     assign: &(impl Fn(&Block, &mut [f64]) + Sync),
     noise: Option<f64>,
 ) -> Result<SufficientStatistics, Error> {
-    let mut statistics = assignment(x, &summary.frame, em.covariance, n_classes, assign)?;
+    let mut statistics = assignment(&summary.table(x), em.covariance, n_classes, assign)?;
     if let Some(log_density) = noise {
         statistics.take_last_as_noise(log_density);
     }

@@ -7,6 +7,7 @@ use gmm_core::kernels::{largest, least_weighted};
 use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Proportions, Samples, Scratch};
 
 use crate::Error;
+use crate::blocks::Table;
 use crate::pass::{assignment, expectation, row_by_row};
 
 /// What one E-step leaves of the data: per component the occupancy, mean and scatter, and the log-likelihood.
@@ -127,7 +128,11 @@ impl SufficientStatistics {
                 .for_each(|(k, r)| *r = responsibilities[(row, k)]);
         };
         let n_components = responsibilities.ncols();
-        assignment(&x, &identity, form, n_components, &row_by_row(assign))
+        let rows = Table {
+            x: &x,
+            frame: &identity,
+        };
+        assignment(&rows, form, n_components, &row_by_row(assign))
     }
 
     /// Adds data: their responsibilities under the model, weighted moments and log-likelihood. In parallel over blocks;
@@ -149,7 +154,11 @@ impl SufficientStatistics {
         self.check_classes(&Self::of_model(model, Mat::new()))?;
         let x = x.into();
         x.check_shape(model.n_features())?;
-        let gather = |shifts| expectation(model, &x, &Frame::identity(model.n_features()), shifts);
+        let rows = Table {
+            x: &x,
+            frame: &Frame::identity(model.n_features()),
+        };
+        let gather = |shifts| expectation(model, &rows, shifts);
         let mut part = gather(self.shifts.clone())?;
         if self.n_samples == 0
             && let Some(nearer) = part.nearer_shifts()

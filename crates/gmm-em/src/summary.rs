@@ -5,6 +5,7 @@ use gmm_core::covariance::{Moments, Structure};
 use gmm_core::kernels::Panels;
 use gmm_core::{CovarianceType, Samples};
 
+use crate::blocks::Table;
 use crate::{Error, tree};
 
 /// Location and spread of the data, in the coordinates of their frame.
@@ -70,6 +71,14 @@ impl Summary {
         (0..d)
             .map(|j| self.moments.scatter[diagonal(j)] / self.total_weight())
             .collect()
+    }
+
+    /// The table of the summary, in the coordinates of its frame.
+    pub(crate) fn table<'a>(&'a self, x: &'a Samples<'a>) -> Table<'a> {
+        Table {
+            x,
+            frame: &self.frame,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use gmm_core::kernels::{keep_nearest, scaled_norm};
 use gmm_core::{CovarianceType, Samples};
 use rand::Rng;
 
+use crate::blocks::Table;
 use crate::pass::assignment;
 use crate::start::Ask;
 use crate::statistics::SufficientStatistics;
@@ -60,7 +61,11 @@ impl KMeans<'_> {
         centres: &Centres,
         form: CovarianceType,
     ) -> Result<SufficientStatistics, Error> {
-        assignment(&self.x, self.frame, form, centres.len(), &|block, r| {
+        let rows = Table {
+            x: &self.x,
+            frame: self.frame,
+        };
+        assignment(&rows, form, centres.len(), &|block, r| {
             let nearest = self.nearest(block, centres);
             r.fill(0.0);
             for (i, k) in nearest.labels.iter().enumerate() {

@@ -9,26 +9,26 @@
 //! The search runs on a part of a large table and under one pseudo-observation per covariance, so that it cannot run into a
 //! singularity; the fit that follows takes all rows and the regularization that was asked for.
 
+mod climb;
+mod cuts;
 mod local;
 mod merge;
 mod path;
 
 pub use path::SplitMerge;
 
-use gmm_core::block::Frame;
-use gmm_core::covariance::{Prior, Regularizer, Structure};
+use gmm_core::block::Block;
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Noise, Samples};
 use rand::Rng;
 use rayon::prelude::*;
 
-use crate::foresight::Foresight;
-use crate::pass::{assignment, expectation, row_by_row};
+use crate::blocks::KeptBlocks;
 use crate::sketch::Sketch;
 use crate::start::Ask;
-use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use crate::{Error, noise};
+use climb::{Climb, Patience, Step};
 use local::{Split, Tested};
 
 /// The pseudo-observation's variance, as a part of the data's: a tenth of a standard deviation.
@@ -64,12 +64,6 @@ const ROWS_PER_DIRECTION: usize = 10;
 /// covariances that are shared.
 const N_MERGERS: usize = 6;
 
-#[derive(Clone, Copy)]
-struct Patience {
-    n_iterations: usize,
-    gain: f64,
-}
-
 /// A mixture of `n_components`, in the coordinates of the summary's frame; `None` where the path ends before, which happens
 /// with few or equal rows.
 pub(crate) fn grow(
@@ -86,7 +80,7 @@ pub(crate) fn grow(
     if !sketch.has_distinct_rows(n_components) {
         return Ok(None);
     }
-    let search = Search::new(&sketch, form, noise);
+    let search = Search::new(&sketch, form, noise)?;
     let mut found = match search.one_component()? {
         Some(one) => search.grow(one, n_components, rng, ask)?,
         None => None,
@@ -126,6 +120,10 @@ impl State {
         }
     }
 
+    fn of(step: Step) -> Self {
+        Self::new(step.model, step.objective)
+    }
+
     fn better(self, other: Self) -> Self {
         if other.objective > self.objective {
             other
@@ -163,61 +161,45 @@ impl State {
     }
 }
 
-/// The rows and the objective of a search.
+/// The rows of a search, and what it climbs.
 struct Search<'a> {
     sketch: &'a Sketch,
-    identity: Frame,
-    form: CovarianceType,
-    pseudo_variances: Vec<f64>,
+    rows: KeptBlocks,
+    climb: Climb,
     /// Log-density of the class of noise, in the coordinates of the sketch.
     noise: Option<f64>,
 }
 
 impl<'a> Search<'a> {
     /// `noise` is the log-density of the class of noise, in the coordinates of the frame.
-    fn new(sketch: &'a Sketch, form: CovarianceType, noise: Option<f64>) -> Self {
+    fn new(sketch: &'a Sketch, form: CovarianceType, noise: Option<f64>) -> Result<Self, Error> {
         // Where there is noise, outliers must not make the pseudo-observation larger than groups.
         let spreads = match noise {
             None => sketch.variances().to_vec(),
             Some(_) => sketch.variances_of_the_middle(),
         };
-        Self {
+        // A feature that is small in the common unit of all must not drown in the pseudo-observation.
+        let pseudo_variances = (spreads.iter())
+            .map(|v| PSEUDO_VARIANCE * if *v > 0.0 { *v } else { 1.0 })
+            .collect();
+        Ok(Self {
             noise: noise.map(|log_density| log_density + sketch.log_unit()),
             sketch,
-            identity: Frame::identity(sketch.variances().len()),
-            form,
-            // A feature that is small in the common unit of all must not drown in the pseudo-observation.
-            pseudo_variances: (spreads.iter())
-                .map(|v| PSEUDO_VARIANCE * if *v > 0.0 { *v } else { 1.0 })
-                .collect(),
-        }
-    }
-
-    /// The same search with matrices of their own, where those of the form are searched for in each M-step: what splitting a component
-    /// would gain is an estimate anyway, and the M-step that follows finds the form.
-    fn of_free_matrices(&self) -> Self {
-        Self {
-            sketch: self.sketch,
-            identity: self.identity.clone(),
-            form: if self.form.has_closed_m_step() {
-                self.form
-            } else {
-                self.form.freest()
+            rows: KeptBlocks::new(&sketch.samples())?,
+            climb: Climb {
+                form,
+                pseudo_variances,
             },
-            pseudo_variances: self.pseudo_variances.clone(),
-            noise: self.noise,
-        }
+        })
     }
 
     /// `None` where the rows leave no covariance.
     fn one_component(&self) -> Result<Option<State>, Error> {
-        let x = self.sketch.samples();
-        let model = self.assigned(&x, &vec![0; self.sketch.n_rows()], 1);
-        let Some(model) = model.and_then(|model| noise::begin(model, self.noise).ok()) else {
-            return Ok(None);
-        };
-        let objective = self.objective(&model, &x)?;
-        Ok(Some(State::new(model, objective)))
+        let all = |_: &Block, r: &mut [f64]| r.fill(1.0);
+        let model = self.climb.assigned(&self.rows, 1, &all);
+        let model = model.and_then(|model| noise::begin(model, self.noise).ok());
+        let step = model.and_then(|model| self.climb.begin(model, &self.rows));
+        Ok(step.map(State::of))
     }
 
     /// From one mixture to one of so many components; `None` where the path ends before.
@@ -252,97 +234,25 @@ impl<'a> Search<'a> {
         merge::cheapest(&state.model, N_MERGERS)
             .into_iter()
             .filter_map(|pair| merge::merged(&state.model, pair))
-            .filter_map(|model| self.settle(State::new(model, f64::NEG_INFINITY), SETTLE))
+            .filter_map(|model| self.settle(model, SETTLE))
             .reduce(|a, b| if b.objective > a.objective { b } else { a })
     }
 
-    fn prior(&self) -> Prior {
-        Prior::pseudo_observation(self.form, &self.pseudo_variances)
-    }
-
-    /// Rows below which a part is thin: twice what a covariance of the form needs to be regular.
-    fn rows_per_part(&self) -> f64 {
-        let d = self.pseudo_variances.len();
-        let regular = match (self.form.n_blocks(2), self.form.structure()) {
-            (1, _) => 1,
-            (_, Structure::Dense) => d + 1,
-            (_, Structure::Diagonal | Structure::Isotropic) => 2,
-        };
-        2.0 * regular as f64
-    }
-
-    /// The M-step of a hard assignment.
-    fn assigned(
-        &self,
-        x: &Samples<'_>,
-        labels: &[usize],
-        n_components: usize,
-    ) -> Option<GaussianMixture> {
-        let assign = row_by_row(|row, r| {
-            r.fill(0.0);
-            r[labels[row]] = 1.0;
-        });
-        let statistics = assignment(x, &self.identity, self.form, n_components, &assign).ok()?;
-        self.maximize(&statistics, None)
-    }
-
-    fn maximize(
-        &self,
-        statistics: &SufficientStatistics,
-        previous: Option<&GaussianMixture>,
-    ) -> Option<GaussianMixture> {
-        let regularizer = Regularizer::Prior(self.prior());
-        let maximized = statistics
-            .maximize_with(&regularizer, previous.map(GaussianMixture::covariances))
-            .ok()?;
-        statistics.mixture(maximized).ok()
-    }
-
-    /// Log-likelihood plus log prior.
-    fn objective(&self, model: &GaussianMixture, x: &Samples<'_>) -> Result<f64, Error> {
-        Ok(model.log_likelihood(*x)? + self.prior().log_density(model))
-    }
-
     /// Some EM iterations on the sketch; `None` if a component dies on the way.
-    fn settle(&self, state: State, patience: Patience) -> Option<State> {
-        self.settle_against(state, patience, f64::NEG_INFINITY)
+    fn settle(&self, model: GaussianMixture, patience: Patience) -> Option<State> {
+        self.settle_against(model, patience, f64::NEG_INFINITY)
     }
 
     /// [`Search::settle`] that ends early where it is foreseen to end below a rival.
-    fn settle_against(&self, state: State, patience: Patience, rival: f64) -> Option<State> {
-        let x = self.sketch.samples();
-        let (model, objective) = self.iterate(state.model, &x, patience, rival)?;
-        Some(State::new(model, objective))
-    }
-
-    /// EM iterations; the mixture with its objective.
-    fn iterate(
+    fn settle_against(
         &self,
-        mut model: GaussianMixture,
-        x: &Samples<'_>,
+        model: GaussianMixture,
         patience: Patience,
         rival: f64,
-    ) -> Option<(GaussianMixture, f64)> {
-        let prior = self.prior();
-        let mut foresight = Foresight::default();
-        let mut before = f64::NEG_INFINITY;
-        for iteration in 0.. {
-            let shifts = model.means().to_owned();
-            let statistics = expectation(&model, x, &self.identity, shifts).ok()?;
-            let objective = statistics.log_likelihood() + prior.log_density(&model);
-            if !objective.is_finite() {
-                return None;
-            }
-            let gain = (objective - before) / statistics.total_weight();
-            foresight.observe(objective);
-            let is_lost = foresight.end() < rival;
-            if iteration >= patience.n_iterations || gain <= patience.gain || is_lost {
-                return Some((model, objective));
-            }
-            before = objective;
-            model = self.maximize(&statistics, Some(&model))?;
-        }
-        None
+    ) -> Option<State> {
+        let begun = self.climb.begin(model, &self.rows)?;
+        let settled = self.climb.go_on(begun, &self.rows, patience, rival)?;
+        Some(State::of(settled))
     }
 
     /// Tests the split of each component that has no valid test yet.
@@ -352,11 +262,11 @@ impl<'a> Search<'a> {
             .filter(|&q| state.tested[q].is_none())
             .map(|q| (q, rng.next_u64()))
             .collect();
-        let local = self.of_free_matrices();
-        let tests: Vec<Tested> = todo
-            .par_iter()
-            .map(|&(q, seed)| local::test(&local, &state.model, q, &responsibilities, seed))
-            .collect::<Result<_, Error>>()?;
+        let climb = self.climb.of_free_matrices();
+        let (sketch, model) = (self.sketch, &state.model);
+        let tests: Vec<Tested> = (todo.par_iter())
+            .map(|&(q, seed)| local::test(&climb, sketch, model, q, &responsibilities, seed))
+            .collect();
         for ((q, _), test) in todo.into_iter().zip(tests) {
             state.tested[q] = Some(test);
         }
@@ -364,7 +274,7 @@ impl<'a> Search<'a> {
     }
 
     /// The mixture with component q replaced by the two parts of its split; the second part comes last.
-    fn split(&self, state: &State, q: usize, split: &Split) -> Option<State> {
+    fn split(&self, state: &State, q: usize, split: &Split) -> Option<GaussianMixture> {
         let model = &state.model;
         let (k, d) = (model.n_components(), model.n_features());
         let weight = model.weights()[q];
@@ -378,7 +288,7 @@ impl<'a> Search<'a> {
         });
         let mut blocks = model.covariances().blocks().to_vec();
         // A covariance that all share stays: the next M-step takes out what lay between the parts.
-        if self.form.n_blocks(k + 1) > 1 {
+        if self.climb.form.n_blocks(k + 1) > 1 {
             let [first, second] = &split.blocks;
             blocks[q].clone_from(first);
             blocks.push(second.clone());
@@ -392,11 +302,11 @@ impl<'a> Search<'a> {
         means: Mat<f64>,
         blocks: Vec<Vec<f64>>,
         noise: Option<Noise>,
-    ) -> Option<State> {
+    ) -> Option<GaussianMixture> {
         let (k, d) = (means.nrows(), means.ncols());
-        let covariances = Covariances::new(self.form, k, d, blocks).ok()?;
+        let covariances = Covariances::new(self.climb.form, k, d, blocks).ok()?;
         let model = GaussianMixture::new_with_noise(weights, means, covariances, noise).ok()?;
-        Some(State::new(model, f64::NEG_INFINITY))
+        Some(model)
     }
 
     /// Merges two components and splits a third as long as that pays and may go on.
@@ -426,7 +336,7 @@ impl<'a> Search<'a> {
             for pair in merge::cheapest(&state.model, N_MERGES) {
                 let polished = (self.trial(&state, pair))
                     .filter(|trial| trial.objective > state.objective - HOPELESS * n)
-                    .and_then(|trial| self.settle_against(trial, POLISH, rival));
+                    .and_then(|trial| self.settle_against(trial.model, POLISH, rival));
                 if let Some(polished) = polished.filter(|p| p.objective > rival) {
                     rival = polished.objective;
                     best = Some(polished);
@@ -441,15 +351,15 @@ impl<'a> Search<'a> {
     }
 
     fn polish(&self, state: &State) -> Option<State> {
-        self.settle(State::new(state.model.clone(), state.objective), POLISH)
+        self.settle(state.model.clone(), POLISH)
     }
 
     /// The pair merged, the best split of another component made, and some iterations.
     fn trial(&self, state: &State, [a, b]: [usize; 2]) -> Option<State> {
         let (q, split) = state.best_split(|q| q != a && q != b)?;
         let divided = self.split(state, q, split)?;
-        let merged = merge::merged(&divided.model, [a, b])?;
-        self.settle(State::new(merged, f64::NEG_INFINITY), TRIAL)
+        let merged = merge::merged(&divided, [a, b])?;
+        self.settle(merged, TRIAL)
     }
 }
 

@@ -76,7 +76,7 @@ impl SplitMerge {
         &self,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Vec<GaussianMixture>, Error> {
-        let search = Search::new(&self.sketch, self.form, self.noise);
+        let search = Search::new(&self.sketch, self.form, self.noise)?;
         let mut mixtures = Vec::new();
         let mut state = search.one_component()?;
         for n in 1.. {
@@ -97,7 +97,7 @@ impl SplitMerge {
     /// # Errors
     /// Those of a mixture that doesn't match the data.
     pub fn one_more(&self, model: &GaussianMixture) -> Result<Option<GaussianMixture>, Error> {
-        let search = Search::new(&self.sketch, self.form, self.noise);
+        let search = Search::new(&self.sketch, self.form, self.noise)?;
         let mut rng = self.generator(1, model.n_components());
         let next = search.one_more(self.state(model)?, &mut rng)?;
         next.map(|next| self.in_data(&next.model)).transpose()
@@ -108,7 +108,7 @@ impl SplitMerge {
     /// # Errors
     /// Those of a mixture that doesn't match the data.
     pub fn one_less(&self, model: &GaussianMixture) -> Result<Option<GaussianMixture>, Error> {
-        let search = Search::new(&self.sketch, self.form, self.noise);
+        let search = Search::new(&self.sketch, self.form, self.noise)?;
         let next = search.one_less(&self.state(model)?);
         next.map(|next| self.in_data(&next.model)).transpose()
     }
