@@ -7,7 +7,9 @@ use super::{Covariances, Structure, symmetric};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;
-use crate::kernels::{LinearMap, ScaledNorm, Single, SquaredNorm, Whitener, scaled_norm};
+use crate::kernels::{
+    Line, LinearMap, ScaledNorm, Single, SquaredNorm, Whitener, scaled_distances,
+};
 
 /// A covariance matrix, factored.
 #[derive(Clone, Debug)]
@@ -40,24 +42,27 @@ pub(crate) enum SingleFactor {
 }
 
 impl SingleFactor {
-    /// Squared Mahalanobis distances of the lanes of a block.
-    pub(crate) fn squared_norm(
+    /// What a line makes of the squared Mahalanobis distances of the lanes of a block.
+    pub(crate) fn distances(
         &self,
         differences: Single<'_>,
         centred: &mut [f32],
-        squared: &mut [f32],
+        line: Line<f32>,
+        out: &mut [f32],
     ) {
         match self {
             Self::Dense(whitener) => Arch::new().dispatch(SquaredNorm {
                 whitener,
                 differences,
                 centred,
-                squared,
+                line,
+                out,
             }),
             Self::Axes(reciprocal_sd) => Arch::new().dispatch(ScaledNorm {
                 differences,
                 reciprocal_sd,
-                squared,
+                line,
+                out,
             }),
         }
     }
@@ -137,19 +142,23 @@ impl Factor {
         self.log_mantissa + f64::from(self.exponent - reference) * std::f64::consts::LN_2
     }
 
-    /// Squared Mahalanobis distances of the lanes of a block.
-    pub(crate) fn squared_norm(
+    /// What a line makes of the squared Mahalanobis distances of the lanes of a block.
+    pub(crate) fn distances(
         &self,
         x: &[f64],
         mean: &[f64],
         centred: &mut [f64],
-        squared: &mut [f64],
+        line: Line<f64>,
+        out: &mut [f64],
     ) {
         match &self.kind {
             Kind::Dense { whitener, .. } => {
-                whitener.squared_norm(x, mean, &mut centred[..mean.len() * BLOCK_ROWS], squared);
+                let centred = &mut centred[..mean.len() * BLOCK_ROWS];
+                whitener.distances(x, mean, centred, line, out);
             }
-            Kind::Axes { reciprocal_sd, .. } => scaled_norm(x, mean, reciprocal_sd, squared),
+            Kind::Axes { reciprocal_sd, .. } => {
+                scaled_distances(x, mean, reciprocal_sd, line, out);
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Lanes side by side: one running extreme would wait for each comparison.
-const SIDE_BY_SIDE: usize = 32;
+/// Vectors side by side: one running extreme would wait for each comparison.
+const CHAINS: usize = 4;
 
 /// The largest of 0 and the values; NaN doesn't count.
 pub fn largest(values: &[f64]) -> f64 {
@@ -23,29 +23,23 @@ impl WithSimd for Largest<'_> {
     type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> f64 {
-        let mut lanes = [0.0f64; SIDE_BY_SIDE];
-        for values in self.values.chunks(SIDE_BY_SIDE) {
-            for (lane, value) in lanes.iter_mut().zip(values) {
-                *lane = if *value > *lane { *value } else { *lane };
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        // A comparison with NaN is false.
+        let larger = |a: S::f64s, b: S::f64s| simd.select_f64s(simd.greater_than_f64s(b, a), b, a);
+        let (vectors, rest) = S::as_simd_f64s(self.values);
+        let (groups, single) = vectors.as_chunks::<CHAINS>();
+        let mut all = [simd.splat_f64s(0.0); CHAINS];
+        for group in groups {
+            for v in 0..CHAINS {
+                all[v] = larger(all[v], group[v]);
             }
         }
-        reduced(lanes, |a, b| if b > a { b } else { a })
+        let [a, b, c, d] = all;
+        let all = larger(larger(a, b), larger(c, d));
+        let all = single.iter().fold(all, |all, v| larger(all, *v));
+        let rest = rest.iter().copied().fold(0.0, f64::max);
+        simd.reduce_max_f64s(all).max(rest)
     }
-}
-
-/// One of all lanes: halves are compared with halves, since each comparison of a chain would wait for the last.
-#[inline(always)]
-fn reduced(mut lanes: [f64; SIDE_BY_SIDE], choose: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut n = SIDE_BY_SIDE;
-    while n > 1 {
-        n /= 2;
-        let (low, high) = lanes.split_at_mut(n);
-        for (a, b) in low.iter_mut().zip(high) {
-            *a = choose(*a, *b);
-        }
-    }
-    lanes[0]
 }
 
 struct LeastWeighted<'a> {
@@ -57,17 +51,18 @@ impl WithSimd for LeastWeighted<'_> {
     type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> f64 {
-        let mut lanes = [f64::INFINITY; SIDE_BY_SIDE];
-        let weights = self.weights.chunks(SIDE_BY_SIDE);
-        for (values, weights) in self.values.chunks(SIDE_BY_SIDE).zip(weights) {
-            for (lane, (value, weight)) in lanes.iter_mut().zip(values.iter().zip(weights)) {
-                // Two choices without a branch, which the compiler turns into vector code.
-                let counted = if *weight > 0.0 { *value } else { f64::INFINITY };
-                *lane = if counted < *lane { counted } else { *lane };
-            }
-        }
-        reduced(lanes, |a, b| if b < a { b } else { a })
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let (infinity, zero) = (simd.splat_f64s(f64::INFINITY), simd.splat_f64s(0.0));
+        let (values, rest) = S::as_simd_f64s(self.values);
+        let (weights, other) = S::as_simd_f64s(self.weights);
+        let least = |least, (value, weight): (&S::f64s, &S::f64s)| {
+            let counted = simd.select_f64s(simd.greater_than_f64s(*weight, zero), *value, infinity);
+            simd.select_f64s(simd.less_than_f64s(counted, least), counted, least)
+        };
+        let all = values.iter().zip(weights).fold(infinity, least);
+        let counted = rest.iter().zip(other).filter(|(_, w)| **w > 0.0);
+        let rest = counted.fold(f64::INFINITY, |least, (value, _)| least.min(*value));
+        simd.reduce_min_f64s(all).min(rest)
     }
 }
 

@@ -6,28 +6,6 @@ use super::ln_of_sum;
 use super::real::Real;
 use crate::block::BLOCK_ROWS;
 
-/// `values[i] = constant - ½ values[i]`: from a squared distance to the log of a density times a weight.
-pub fn log_joint<T: Real>(values: &mut [T], constant: T) {
-    Arch::new().dispatch(LogJoint { values, constant });
-}
-
-#[doc(hidden)]
-pub struct LogJoint<'a, T> {
-    pub values: &'a mut [T],
-    pub constant: T,
-}
-
-impl<T: Real> WithSimd for LogJoint<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
-        for v in self.values {
-            *v = v.fused(T::MINUS_HALF, self.constant);
-        }
-    }
-}
-
 /// Turns `joint[k][i] + offset = log πₖ + log N(xᵢ; μₖ, Σₖ)` into responsibilities in place and writes log p(xᵢ).
 ///
 /// log p(x) = offset + m + log Σₖ exp(jointₖ - m) with m = maxₖ jointₖ, and rₖ = exp(jointₖ - m) / Σ: the responsibilities come from

@@ -20,26 +20,26 @@ pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_sum};
 pub use extremes::{largest, least_weighted};
 pub(crate) use frame::to_frame;
 pub(crate) use mixture::Normalize;
-pub use mixture::{log_joint, normalize_joint};
+pub use mixture::normalize_joint;
 pub use nearest::keep_nearest;
 pub use panels::Panels;
 pub use product::LinearMap;
 pub(crate) use real::{Halves, Single, halves};
 pub(crate) use scatter::{DenseSums, DiagonalSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
-pub(crate) use turn::rows_to_lanes;
-pub(crate) use whiten::{ScaledNorm, SquaredNorm};
+pub(crate) use turn::{SIDE, rows_to_lanes};
+pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm, scaled_distances};
 pub use whiten::{Whitener, scaled_norm};
 
 /// The kernels as `pulp` operations, so that tests can run them on every instruction set of a machine
 /// (`Arch::V3(..).dispatch(..)`), not only on the best one. The functions above check sizes; operations don't.
 #[doc(hidden)]
 pub mod operations {
-    pub use super::mixture::{LogJoint, Normalize};
+    pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::panels::{PanelMemory, ReadPanels};
     pub use super::product::Apply;
     pub use super::real::{Differences, Double, Halves, Lanes, Real, Single};
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums};
-    pub use super::whiten::{ScaledNorm, SquaredNorm};
+    pub use super::whiten::{Line, ScaledNorm, SquaredNorm};
 }

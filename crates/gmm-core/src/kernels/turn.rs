@@ -6,7 +6,7 @@ use super::real::{MOST_LANES, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Rows and features that are turned at a time: what a line of the cache holds.
-const SIDE: usize = 8;
+pub(crate) const SIDE: usize = 8;
 
 /// `out[j * BLOCK_ROWS + i] = widen(row(i)[j])` for the first `n_rows` rows. What is written past them means nothing.
 ///

@@ -6,6 +6,38 @@ use super::product::{LinearMap, ROWS, add_column, add_rectangle};
 use super::real::{Differences, Double, Lanes, Real};
 use crate::block::BLOCK_ROWS;
 
+/// What is written for a squared distance s: `addend + factor * s`, rounded once.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Line<T> {
+    factor: T,
+    addend: T,
+}
+
+impl<T: Real> Line<T> {
+    /// The squared distance itself.
+    pub fn squared() -> Self {
+        Self {
+            factor: T::ONE,
+            addend: T::default(),
+        }
+    }
+
+    /// `constant - ½ s`, the log of a density times a weight.
+    pub fn log_joint(constant: T) -> Self {
+        Self {
+            factor: T::MINUS_HALF,
+            addend: constant,
+        }
+    }
+
+    #[inline(always)]
+    fn of<S: Simd, const V: usize>(self, simd: S, squared: [T::Vector<S>; V]) -> [T::Vector<S>; V] {
+        let (factor, addend) = (T::splat(simd, self.factor), T::splat(simd, self.addend));
+        squared.map(|s| T::mul_add(simd, s, factor, addend))
+    }
+}
+
 /// A lower-triangular whitening matrix W: Σ⁻¹ = W'W.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Whitener<T = f64> {
@@ -50,15 +82,28 @@ impl Whitener {
     /// # Panics
     /// If a buffer has another size.
     pub fn squared_norm(&self, x: &[f64], mean: &[f64], centred: &mut [f64], squared: &mut [f64]) {
+        self.distances(x, mean, centred, Line::squared(), squared);
+    }
+
+    /// [`Whitener::squared_norm`], and of each distance what a line makes of it.
+    pub(crate) fn distances(
+        &self,
+        x: &[f64],
+        mean: &[f64],
+        centred: &mut [f64],
+        line: Line<f64>,
+        out: &mut [f64],
+    ) {
         assert_eq!(x.len(), self.n_features() * BLOCK_ROWS);
         assert_eq!(centred.len(), x.len());
         assert_eq!(mean.len(), self.n_features());
-        assert_eq!(squared.len(), BLOCK_ROWS);
+        assert_eq!(out.len(), BLOCK_ROWS);
         Arch::new().dispatch(SquaredNorm {
             whitener: self,
             differences: Double { x, shift: mean },
             centred,
-            squared,
+            line,
+            out,
         });
     }
 
@@ -100,7 +145,8 @@ pub struct SquaredNorm<'a, T, D> {
     pub whitener: &'a Whitener<T>,
     pub differences: D,
     pub centred: &'a mut [T],
-    pub squared: &'a mut [T],
+    pub line: Line<T>,
+    pub out: &'a mut [T],
 }
 
 impl<T: Real, D: Differences<T>> WithSimd for SquaredNorm<'_, T, D> {
@@ -122,8 +168,8 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
         let z = T::vectors_mut::<S>(self.centred);
-        let squared = T::vectors_mut::<S>(self.squared);
-        for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
+        let out = T::vectors_mut::<S>(self.out);
+        for (lane, out) in out.chunks_exact_mut(V).enumerate() {
             for (z, lanes) in z.chunks_exact_mut(V).zip(self.differences.features::<S>()) {
                 z.copy_from_slice(&lanes.load::<V>(simd, lane * V));
             }
@@ -136,7 +182,7 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
                     _ => add_rows::<T, S, ROWS, V>(simd, group, z, &mut sum),
                 }
             }
-            squared.copy_from_slice(&sum);
+            out.copy_from_slice(&self.line.of::<S, V>(simd, sum));
         }
     }
 }
@@ -182,13 +228,25 @@ fn add_rows<T: Real, S: Simd, const R: usize, const V: usize>(
 /// # Panics
 /// If a buffer has another size.
 pub fn scaled_norm(x: &[f64], mean: &[f64], reciprocal_sd: &[f64], squared: &mut [f64]) {
+    scaled_distances(x, mean, reciprocal_sd, Line::squared(), squared);
+}
+
+/// [`scaled_norm`], and of each distance what a line makes of it.
+pub(crate) fn scaled_distances(
+    x: &[f64],
+    mean: &[f64],
+    reciprocal_sd: &[f64],
+    line: Line<f64>,
+    out: &mut [f64],
+) {
     assert_eq!(x.len(), mean.len() * BLOCK_ROWS);
     assert!(reciprocal_sd.len() == mean.len() || reciprocal_sd.len() == 1);
-    assert_eq!(squared.len(), BLOCK_ROWS);
+    assert_eq!(out.len(), BLOCK_ROWS);
     Arch::new().dispatch(ScaledNorm {
         differences: Double { x, shift: mean },
         reciprocal_sd,
-        squared,
+        line,
+        out,
     });
 }
 
@@ -196,7 +254,8 @@ pub fn scaled_norm(x: &[f64], mean: &[f64], reciprocal_sd: &[f64], squared: &mut
 pub struct ScaledNorm<'a, T, D> {
     pub differences: D,
     pub reciprocal_sd: &'a [T],
-    pub squared: &'a mut [T],
+    pub line: Line<T>,
+    pub out: &'a mut [T],
 }
 
 impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
@@ -205,9 +264,9 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         const V: usize = 4;
-        let squared = T::vectors_mut::<S>(self.squared);
+        let out = T::vectors_mut::<S>(self.out);
         // The sums of V vectors of rows stay in registers over all features.
-        for (lane, squared) in squared.chunks_exact_mut(V).enumerate() {
+        for (lane, out) in out.chunks_exact_mut(V).enumerate() {
             let mut sums = [T::splat(simd, T::default()); V];
             let scales = self.reciprocal_sd.iter().cycle();
             for (lanes, scale) in self.differences.features::<S>().zip(scales) {
@@ -218,7 +277,7 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
                     sums[v] = T::mul_add(simd, y, y, sums[v]);
                 }
             }
-            squared.copy_from_slice(&sums);
+            out.copy_from_slice(&self.line.of::<S, V>(simd, sums));
         }
     }
 }

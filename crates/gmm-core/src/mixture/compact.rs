@@ -11,7 +11,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::{GaussianMixture, Scratch};
 use crate::block::{BLOCK_ROWS, Block};
 use crate::cholesky::Cholesky;
-use crate::kernels::{log_joint, normalize_joint};
+use crate::kernels::normalize_joint;
 
 /// The largest responsibility, as a part of the component's weight, that may be left out: 2^-58. Where all that is left out of a
 /// component in N rows is that small, it is below 2^-58 of the N πₖ rows that its weight stands for, and its part of the scatter below
@@ -138,8 +138,7 @@ impl GaussianMixture {
             }
             let at = scratch.active.len() * BLOCK_ROWS;
             let joint = &mut scratch.joint[at..at + BLOCK_ROWS];
-            self.squared_norm(k, block, &mut scratch.centred, joint);
-            log_joint(joint, self.terms[k].constant);
+            self.log_joint_of_component(k, block, &mut scratch.centred, joint);
             scratch.active.push(k);
             least = f64::INFINITY;
             for ((m, v), w) in largest.iter_mut().zip(&*joint).zip(block.weights()) {

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::GaussianMixture;
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
-use crate::kernels::{Panels, log_joint, normalize_joint};
+use crate::kernels::{Line, Panels, normalize_joint};
 use crate::{Aligned, Error, Samples};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
@@ -68,8 +68,7 @@ impl GaussianMixture {
                 joint.fill(f64::NEG_INFINITY);
                 continue;
             }
-            self.squared_norm(k, block, &mut scratch.centred, joint);
-            log_joint(joint, self.terms[k].constant);
+            self.log_joint_of_component(k, block, &mut scratch.centred, joint);
         }
         if let Some(noise) = self.noise {
             let joint = &mut scratch.joint[self.n_components() * BLOCK_ROWS..];
@@ -143,9 +142,23 @@ impl GaussianMixture {
         centred: &mut [f64],
         squared: &mut [f64],
     ) {
-        let mean = &self.terms[k].mean;
+        let (mean, line) = (&self.terms[k].mean, Line::squared());
         self.factor(k)
-            .squared_norm(block.values(), mean, centred, squared);
+            .distances(block.values(), mean, centred, line, squared);
+    }
+
+    /// A row of [`Self::log_joint_of_block`].
+    pub(super) fn log_joint_of_component(
+        &self,
+        k: usize,
+        block: &Block,
+        centred: &mut [f64],
+        joint: &mut [f64],
+    ) {
+        let Term { mean, constant } = &self.terms[k];
+        let line = Line::log_joint(*constant);
+        self.factor(k)
+            .distances(block.values(), mean, centred, line, joint);
     }
 
     /// The component that is nearest to a row so far out that every squared distance overflows: differences are taken at

@@ -10,9 +10,7 @@ use super::GaussianMixture;
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::covariance::{Moments, SingleFactor};
-use crate::kernels::{
-    DenseSums, DiagonalSums, Halves, Normalize, Panels, Single, halves, log_joint,
-};
+use crate::kernels::{DenseSums, DiagonalSums, Halves, Line, Normalize, Panels, Single, halves};
 
 /// Expert: a mixture ready to evaluate blocks in single precision.
 #[derive(Clone, Debug)]
@@ -100,8 +98,8 @@ impl SingleMixture {
             let factor = &self.factors[if self.factors.len() == 1 { 0 } else { k }];
             let [high, low] = &self.means[k];
             let shift = Halves { high, low };
-            factor.squared_norm(Single { x, shift }, centred, joint);
-            log_joint(joint, self.constants[k]);
+            let line = Line::log_joint(self.constants[k]);
+            factor.distances(Single { x, shift }, centred, line, joint);
         }
         !Arch::new().dispatch(Normalize {
             joint,

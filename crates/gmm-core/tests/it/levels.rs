@@ -4,7 +4,7 @@
 use gmm_core::Samples;
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::kernels::operations::{
-    DenseSums, DiagonalSums, Double, LogJoint, Normalize, ScaledNorm, SquaredNorm,
+    DenseSums, DiagonalSums, Double, Line, Normalize, ScaledNorm, SquaredNorm,
 };
 use gmm_core::kernels::{Panels, Whitener, packed_len};
 use gmm_testkit::naive::{self, Form, MStep, Mixture};
@@ -34,12 +34,16 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
     let mut centred = vec![0.0; x.len()];
     let mut panels = Panels::default();
     set.dispatch(panels.reading(x));
-    for (k, squared) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
+    for (k, out) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
         let differences = Double {
             x,
             shift: &m.means[k],
         };
         let l = naive::cholesky(&m.covariances[k]).unwrap();
+        let log_two_pi = (2.0 * std::f64::consts::PI).ln();
+        let constant =
+            m.weights[k].ln() - 0.5 * (d as f64 * log_two_pi + naive::log_determinant(&l));
+        let line = Line::log_joint(constant);
         if is_dense {
             let w = naive::invert_lower(&l);
             let whitener = Whitener::new(d, |i, j| w[i][j]);
@@ -47,23 +51,18 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
                 whitener: &whitener,
                 differences,
                 centred: &mut centred,
-                squared,
+                line,
+                out,
             });
         } else {
             let reciprocal_sd: Vec<f64> = (0..d).map(|j| 1.0 / l[j][j]).collect();
             set.dispatch(ScaledNorm {
                 differences,
                 reciprocal_sd: &reciprocal_sd,
-                squared,
+                line,
+                out,
             });
         }
-        let log_two_pi = (2.0 * std::f64::consts::PI).ln();
-        let constant =
-            m.weights[k].ln() - 0.5 * (d as f64 * log_two_pi + naive::log_determinant(&l));
-        set.dispatch(LogJoint {
-            values: squared,
-            constant,
-        });
     }
     let mut log_density = vec![0.0; BLOCK_ROWS];
     set.dispatch(Normalize {

@@ -7,7 +7,7 @@ use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
 use gmm_core::faer::Mat;
 use gmm_core::kernels::operations::{
-    DenseSums, DiagonalSums, Double, Halves, Normalize, ScaledNorm, Single,
+    DenseSums, DiagonalSums, Double, Halves, Line, Normalize, ScaledNorm, Single,
 };
 use gmm_core::kernels::packed_len;
 use gmm_core::kernels::{Panels, dense_sums, exp_nonpositive_single};
@@ -137,9 +137,9 @@ proptest! {
             }
         }
         let mut expected = vec![0.0; BLOCK_ROWS];
-        Arch::new().dispatch(ScaledNorm { differences: double, reciprocal_sd: &[f64::from(scale)], squared: &mut expected });
+        Arch::new().dispatch(ScaledNorm { differences: double, reciprocal_sd: &[f64::from(scale)], line: Line::squared(), out: &mut expected });
         let norms = on_each(&vec![0f32; BLOCK_ROWS], |set, squared| {
-            set.dispatch(ScaledNorm { differences: single, reciprocal_sd: &[scale], squared });
+            set.dispatch(ScaledNorm { differences: single, reciprocal_sd: &[scale], line: Line::squared(), out: squared });
         });
         for (found, expected) in norms.iter().flat_map(|norms| norms.iter().zip(&expected)) {
             prop_assert!((f64::from(*found) - expected).abs() <= (d as f64 + 10.0) * U * expected);
