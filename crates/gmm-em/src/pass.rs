@@ -75,7 +75,7 @@ pub(crate) fn assignment(
     let zeros = SufficientStatistics::about(form, Mat::zeros(n_components, rows.n_features()));
     let scratch = || Scratch {
         centred: Aligned::default(),
-        scaled: Aligned::default(),
+        whitened: Aligned::default(),
         panels: Panels::default(),
         joint: Aligned::zeros(n_components * BLOCK_ROWS),
         log_density: Aligned::default(),

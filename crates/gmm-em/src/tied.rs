@@ -15,6 +15,7 @@ use gmm_core::faer::Mat;
 use gmm_core::kernels::cross_sums;
 use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Samples, Scratch};
 
+use crate::blocks::Blocks;
 use crate::statistics::{SufficientStatistics, weigh};
 use crate::summary::Summary;
 use crate::{Error, tree};
@@ -82,19 +83,18 @@ impl<'a> TiedPass<'a> {
     }
 
     fn sums(&self, model: &GaussianMixture, discriminant: &Discriminant) -> Result<Sums, Error> {
+        let rows = self.summary.table(self.x);
         let leaf = |blocks: Range<usize>| -> Result<Sums, Error> {
             let mut sums = Sums::zeros(model.n_components(), model.n_features());
-            let mut block = Block::new(model.n_features());
-            let mut scratch = Scratch::new(model);
+            let (mut memory, mut scratch) = (None, Scratch::new(model));
             for index in blocks {
-                block.fill(self.x, index, &self.summary.frame)?;
-                block.hide_weightless();
-                discriminant.responsibilities_of_block(&block, &mut scratch);
-                sums.add_block(&block, &mut scratch);
+                let block = rows.block(index, &mut memory)?;
+                discriminant.responsibilities_of_block(block, &mut scratch);
+                sums.add_block(block, &mut scratch);
             }
             Ok(sums)
         };
-        tree::reduce(0..Block::count(self.x.n_samples()), &leaf, &Sums::merge)
+        tree::reduce(0..rows.n_blocks(), &leaf, &Sums::merge)
     }
 
     /// The scatter within the components, packed; `None` where it is a small part of the data's in some direction.

@@ -6,6 +6,7 @@
 //! for y and 2 K D for the rest instead of K D².
 
 use super::{GaussianMixture, Scratch};
+use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::kernels::{LinearMap, normalize_joint, scaled_norm};
 
@@ -79,7 +80,10 @@ impl Discriminant {
             centred.iter_mut().zip(x).for_each(|(c, x)| *c = x - origin);
         }
         let zeros = vec![0.0; d];
-        let whitened = &mut scratch.scaled;
+        let whitened = &mut scratch.whitened;
+        if whitened.len() != scratch.centred.len() {
+            *whitened = Aligned::zeros(scratch.centred.len());
+        }
         self.whitening.apply(&zeros, &scratch.centred, whitened);
         self.directions
             .apply(&self.constants, whitened, &mut scratch.joint);

@@ -13,10 +13,10 @@ use crate::{Aligned, Error, Samples};
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
 #[derive(Clone, Debug)]
 pub struct Scratch {
-    /// Two buffers of n_features x [`BLOCK_ROWS`].
+    /// n_features x [`BLOCK_ROWS`].
     pub centred: Aligned<f64>,
-    /// See `centred`.
-    pub scaled: Aligned<f64>,
+    /// As `centred`, once a [`Discriminant`](super::Discriminant) has asked for it.
+    pub whitened: Aligned<f64>,
     /// What the moments of dense structures are summed in.
     pub panels: Panels,
     /// n_classes x [`BLOCK_ROWS`]: log-joint densities, then responsibilities; noise comes last.
@@ -33,7 +33,7 @@ impl Scratch {
         let lanes = model.n_features() * BLOCK_ROWS;
         Self {
             centred: Aligned::zeros(lanes),
-            scaled: Aligned::zeros(lanes),
+            whitened: Aligned::default(),
             panels: Panels::default(),
             joint: Aligned::zeros(model.n_classes() * BLOCK_ROWS),
             log_density: Aligned::zeros(BLOCK_ROWS),

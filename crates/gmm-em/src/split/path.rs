@@ -78,7 +78,7 @@ impl SplitMerge {
     ) -> Result<Vec<GaussianMixture>, Error> {
         let search = Search::new(&self.sketch, self.form, self.noise)?;
         let mut mixtures = Vec::new();
-        let mut state = search.one_component()?;
+        let mut state = search.one_component();
         for n in 1.. {
             let Some(here) = state else { break };
             let mut rng = self.generator(0, n);
