@@ -1,5 +1,7 @@
 //! What must be true of every fit: the likelihood never falls, and what should change nothing changes nothing.
 
+use std::mem;
+
 use gmm_core::covariance::{Structure, Variation};
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, GaussianMixture, Samples};
@@ -51,6 +53,20 @@ pub(crate) fn assert_ascent(fit: &Fit, precision: Precision, has_noise: bool, d:
             i + 1
         );
     }
+}
+
+/// In which iterations a fit was repaired, and how.
+fn repairs(fit: &Fit) -> Vec<(usize, mem::Discriminant<Event>)> {
+    let iteration = |event: &Event| match event {
+        Event::Floored { iteration, .. }
+        | Event::Dropped { iteration, .. }
+        | Event::Reseeded { iteration, .. } => Some(*iteration),
+        _ => None,
+    };
+    let events = fit.report().events.iter();
+    events
+        .filter_map(|event| Some((iteration(event)?, mem::discriminant(event))))
+        .collect()
 }
 
 /// The noise level of the fit itself (debug builds assert it in every iteration of every test), with room for a model on the
@@ -228,7 +244,15 @@ proptest! {
         let weighted = em.fit_from(Samples::from(&x).with_weights(&weights), Start::Labels(&labels));
         let Ok(weighted) = weighted else { return Ok(()) };
         let doubled = em.fit_from(&doubled, Start::Labels(&twice)).unwrap();
-        for (l, m) in weighted.report().trace.iter().zip(&doubled.report().trace) {
+        // A component that closes in on a line or a point is held or dropped: rounding decides when it comes to that.
+        let n_alike = if repairs(&weighted) == repairs(&doubled) {
+            usize::MAX
+        } else {
+            let all = [repairs(&weighted), repairs(&doubled)].concat();
+            all.iter().map(|(iteration, _)| iteration - 1).min().unwrap_or(0)
+        };
+        let traces = weighted.report().trace.iter().zip(&doubled.report().trace);
+        for (l, m) in traces.take(n_alike) {
             // Sums in another order; each of the five steps may amplify the last one's rounding.
             prop_assert!((l - m).abs() <= 100.0 * slack(&weighted, d), "{l} {m}");
         }
