@@ -27,7 +27,7 @@ pub enum Initialization {
     #[default]
     Split,
     /// Rows joined to groups by model-based hierarchical clustering (Banfield and Raftery 1993; Fraley 1998), as mclust starts: see
-    /// [`Hierarchy`]. Of at most 600 rows; best where there are few rows for many features.
+    /// [`Hierarchy`]. Of at most 400 rows; best where there are few rows for many features.
     Hierarchical,
     /// k-means++ seeds, then k-means (Lloyd 1982); each cluster becomes a component. scikit-learn's default.
     KMeans,

@@ -70,28 +70,38 @@ impl WithSimd for LeastWeighted<'_> {
 mod tests {
     use super::*;
 
+    fn instruction_sets() -> Vec<Arch> {
+        let mut sets = vec![Arch::Scalar, Arch::new()];
+        #[cfg(target_arch = "x86_64")]
+        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        sets
+    }
+
     #[test]
-    fn extremes_are_those_of_what_counts() {
+    fn extremes_are_those_of_what_counts_on_each_instruction_set() {
         for n in [0, 1, 31, 32, 33, 256] {
             let values: Vec<f64> = (0..n)
-                .map(|i| {
-                    if i % 7 == 3 {
-                        f64::NAN
-                    } else {
-                        ((i * 37) % 101) as f64 - 50.0
-                    }
+                .map(|i| match i % 7 {
+                    3 => f64::NAN,
+                    _ => f64::from((i * 37) % 101) - 50.0,
                 })
                 .collect();
-            let weights: Vec<f64> = (0..n).map(|i| [1.0, 0.0, 0.5][i % 3]).collect();
-            let numbers = || values.iter().copied().filter(|v| !v.is_nan());
-            assert!((largest(&values) - numbers().fold(0.0, f64::max)).abs() <= 0.0);
-            let counted = (0..n).filter(|&i| weights[i] > 0.0 && !values[i].is_nan());
-            let expected = counted.map(|i| values[i]).fold(f64::INFINITY, f64::min);
-            assert_eq!(
-                least_weighted(&values, &weights).to_bits(),
-                expected.to_bits()
-            );
+            let weights: Vec<f64> = (0..values.len()).map(|i| [1.0, 0.0, 0.5][i % 3]).collect();
+            let numbers = values.iter().copied().filter(|v| !v.is_nan());
+            let most = numbers.fold(0.0, f64::max);
+            let counted = values.iter().zip(&weights).filter(|(_, w)| **w > 0.0);
+            // The minimum of a number and NaN is the number.
+            let least = counted.fold(f64::INFINITY, |least, (v, _)| least.min(*v));
+            for set in instruction_sets() {
+                let values = &values;
+                let found = set.dispatch(Largest { values });
+                assert_eq!(found.to_bits(), most.to_bits());
+                let weights = &weights;
+                let found = set.dispatch(LeastWeighted { values, weights });
+                assert_eq!(found.to_bits(), least.to_bits());
+            }
         }
         assert!(least_weighted(&[f64::NEG_INFINITY, 1.0], &[0.0, 1.0]) >= 1.0);
+        assert!(largest(&[f64::NAN, -1.0]) <= 0.0);
     }
 }

@@ -32,8 +32,6 @@ pub trait Real:
     const NEG_INFINITY: Self;
 
     fn to_f64(self) -> f64;
-    /// self · a + b, rounded once.
-    fn fused(self, a: Self, b: Self) -> Self;
     /// exp(self) for self <= 0, 0 for NaN.
     fn exp_nonpositive(self) -> Self;
     fn lanes<S: Simd>() -> usize;
@@ -123,10 +121,6 @@ macro_rules! real {
             const MINUS_HALF: Self = -0.5;
             const NEG_INFINITY: Self = $real::NEG_INFINITY;
 
-            #[inline(always)]
-            fn fused(self, a: Self, b: Self) -> Self {
-                self.mul_add(a, b)
-            }
             #[inline(always)]
             fn exp_nonpositive(self) -> Self {
                 $exp(self)

@@ -54,7 +54,7 @@ fn truth(set: &data::Data, form: Form) -> Mixture {
 
 proptest! {
     #[test]
-    fn every_layout_of_a_table_gives_the_same_bits((m, x) in mixture_with_rows(1..=4, 1..=3, 1..=600)) {
+    fn every_layout_of_a_table_gives_the_same_bits((m, x) in mixture_with_rows(1..=4, 1..=10, 1..=600)) {
         let model = mixture_of(&m);
         // Values of f32, so that all views hold the same numbers.
         let (n, d) = (x.len(), x[0].len());

@@ -19,7 +19,6 @@ pub(super) struct Patience {
 }
 
 /// What the iterations climb: the log-likelihood of mixtures of a form, and the log prior of their covariances.
-#[derive(Clone)]
 pub(super) struct Climb {
     pub(super) form: CovarianceType,
     pub(super) pseudo_variances: Vec<f64>,
@@ -96,7 +95,7 @@ impl Climb {
     }
 
     /// An iteration; `None` if a component dies in it.
-    pub(super) fn step(&self, now: &Step, rows: &KeptBlocks) -> Option<Step> {
+    fn step(&self, now: &Step, rows: &KeptBlocks) -> Option<Step> {
         let next = self.maximize(&now.statistics, Some(now.model.covariances()))?;
         self.begin(next, rows)
     }

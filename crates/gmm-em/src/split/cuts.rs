@@ -60,6 +60,15 @@ impl<'a> Whitened<'a> {
             }
             let mut z = Aligned::zeros(d * BLOCK_ROWS);
             axes.apply(&zeros, &centred, &mut z);
+            // What doesn't count may lie so far out that its powers overflow, and 0 · ∞ is not a number.
+            if block.is_weighted() {
+                for lanes in z.chunks_exact_mut(BLOCK_ROWS) {
+                    let lanes = lanes.iter_mut().zip(block.weights());
+                    lanes
+                        .filter(|(_, w)| **w <= 0.0)
+                        .for_each(|(z, _)| *z = 0.0);
+                }
+            }
             z
         };
         Some(Self {
@@ -301,7 +310,7 @@ mod tests {
     /// Rows of weight 0 never, others as often as they weigh.
     #[test]
     fn rows_are_drawn_by_weight() {
-        let x = Mat::from_fn(5, 1, |i, _| i as f64);
+        let x = Mat::from_fn(5, 1, |i, _| (i + 1) as f64);
         let weights = [1.0, 0.0, 2.0, 1.0, 0.0];
         let kept = KeptBlocks::new(&Samples::from(&x).with_weights(&weights)).unwrap();
         let whitened = Whitened::new(&kept).unwrap();

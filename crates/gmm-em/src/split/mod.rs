@@ -193,7 +193,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// `None` where the rows leave no covariance.
+    /// `None` where the rows leave no covariance or lie too far out for a density.
     fn one_component(&self) -> Option<State> {
         let all = |_: &Block, r: &mut [f64]| r.fill(1.0);
         let model = self.climb.assigned(&self.rows, 1, &all)?;
