@@ -69,13 +69,7 @@ impl WithSimd for LeastWeighted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn instruction_sets() -> Vec<Arch> {
-        let mut sets = vec![Arch::Scalar, Arch::new()];
-        #[cfg(target_arch = "x86_64")]
-        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
-        sets
-    }
+    use crate::kernels::instruction_sets;
 
     #[test]
     fn extremes_are_those_of_what_counts_on_each_instruction_set() {

@@ -101,13 +101,7 @@ fn turn<S: Simd>(simd: S, square: &Square, out: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn instruction_sets() -> Vec<Arch> {
-        let mut sets = vec![Arch::Scalar, Arch::new()];
-        #[cfg(target_arch = "x86_64")]
-        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
-        sets
-    }
+    use crate::kernels::instruction_sets;
 
     /// Whole squares and less than one, of rows and of features, in both precisions; features past the last stay as they are.
     #[test]
