@@ -181,14 +181,14 @@ fn report(ours: &str, theirs: &str) -> Outcome<String> {
     Ok(text)
 }
 
-fn cells<const N: usize>(line: &str) -> Outcome<[&str; N]> {
+pub(super) fn cells<const N: usize>(line: &str) -> Outcome<[&str; N]> {
     let cells: Vec<&str> = line.split(',').collect();
     cells
         .try_into()
         .map_err(|_| format!("not {N} cells: {line}"))
 }
 
-fn number(cell: &str) -> Outcome<f64> {
+pub(super) fn number(cell: &str) -> Outcome<f64> {
     cell.parse().map_err(|_| format!("no number: {cell}"))
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::quality::{cells, number};
 use crate::Outcome;
 
 /// A BIC is no worse than another that is lower by so little: fits stop at a thousandth of a nat.
@@ -46,15 +47,6 @@ pub(super) fn report(ours: &str, theirs: &str) -> Outcome<String> {
          cells{worse}.\n",
         their_seconds / seconds
     ))
-}
-
-fn cells<const N: usize>(line: &str) -> Outcome<[&str; N]> {
-    let cells: Vec<&str> = line.split(',').collect();
-    (cells.try_into()).map_err(|_| format!("not {N} cells: {line}"))
-}
-
-fn number(cell: &str) -> Outcome<f64> {
-    cell.parse().map_err(|_| format!("no number: {cell}"))
 }
 
 #[cfg(test)]
