@@ -49,23 +49,22 @@ impl Compact {
             return Ok(None);
         }
         let (order, groups) = order(&labels(model, x, frame)?, &chain(model));
-        let ends = ends(&groups);
-        let ellipsoid = |index: usize| -> Result<Option<Ellipsoid>, Error> {
-            let mut block = Block::new(x.n_features());
-            block.fill_ordered(x, &order, places(&ends, index), frame)?;
-            block.hide_weightless();
-            Ok(Ellipsoid::around(&block))
-        };
-        let ellipsoids = (0..ends.len())
-            .into_par_iter()
-            .map(ellipsoid)
-            .collect::<Result<_, _>>()?;
-        Ok(Some(Self {
+        let mut compact = Self {
             order,
-            ends,
-            ellipsoids,
+            ends: ends(&groups),
+            ellipsoids: Vec::new(),
             n_evaluated: AtomicUsize::new(0),
-        }))
+        };
+        let rows = compact.blocks(x, frame);
+        let ellipsoid = |memory: &mut Option<Block>, index: usize| {
+            Ok(Ellipsoid::around(rows.block(index, memory)?))
+        };
+        let ellipsoids = (0..rows.n_blocks())
+            .into_par_iter()
+            .map_init(|| None, ellipsoid)
+            .collect::<Result<_, Error>>()?;
+        compact.ellipsoids = ellipsoids;
+        Ok(Some(compact))
     }
 
     /// The rows of the fit's table in the order.

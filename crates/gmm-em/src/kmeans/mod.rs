@@ -13,7 +13,7 @@ use gmm_core::kernels::{keep_nearest, scaled_norm};
 use gmm_core::{CovarianceType, Samples};
 use rand::Rng;
 
-use crate::blocks::Table;
+use crate::blocks::{Blocks, Table};
 use crate::pass::assignment;
 use crate::start::Ask;
 use crate::statistics::SufficientStatistics;
@@ -61,11 +61,7 @@ impl KMeans<'_> {
         centres: &Centres,
         form: CovarianceType,
     ) -> Result<SufficientStatistics, Error> {
-        let rows = Table {
-            x: &self.x,
-            frame: self.frame,
-        };
-        assignment(&rows, form, centres.len(), &|block, r| {
+        assignment(&self.table(), form, centres.len(), &|block, r| {
             let nearest = self.nearest(block, centres);
             r.fill(0.0);
             for (i, k) in nearest.labels.iter().enumerate() {
@@ -98,18 +94,17 @@ impl KMeans<'_> {
     }
 
     fn clusters(&self, centres: &Centres) -> Result<Clusters, Error> {
-        let n_features = self.x.n_features();
+        let rows = self.table();
         let leaf = |blocks: Range<usize>| -> Result<Clusters, Error> {
-            let mut part = Clusters::new(centres.len(), n_features);
-            let mut block = Block::new(n_features);
+            let mut part = Clusters::new(centres.len(), rows.n_features());
+            let mut memory = None;
             for index in blocks {
-                self.fill(&mut block, index)?;
-                part.add(&block, centres, &self.nearest(&block, centres));
+                let block = rows.block(index, &mut memory)?;
+                part.add(block, centres, &self.nearest(block, centres));
             }
             Ok(part)
         };
-        let n_blocks = Block::count(self.x.n_samples());
-        tree::reduce(0..n_blocks, &leaf, &Clusters::merge)
+        tree::reduce(0..rows.n_blocks(), &leaf, &Clusters::merge)
     }
 
     /// At most `n` rows of positive weight that lie on no centre, the farthest first.
@@ -118,12 +113,12 @@ impl KMeans<'_> {
             rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             rows.truncate(n);
         };
+        let table = self.table();
         let leaf = |blocks: Range<usize>| -> Result<Vec<(f64, usize)>, Error> {
-            let mut rows = Vec::new();
-            let mut block = Block::new(self.x.n_features());
+            let (mut rows, mut memory) = (Vec::new(), None);
             for index in blocks {
-                self.fill(&mut block, index)?;
-                let nearest = self.nearest(&block, centres);
+                let block = table.block(index, &mut memory)?;
+                let nearest = self.nearest(block, centres);
                 let known = block.rows().enumerate();
                 let counted = known
                     .filter(|&(i, _)| block.weights()[i] > 0.0 && nearest.squared[i] > 0.0)
@@ -137,13 +132,14 @@ impl KMeans<'_> {
             a.extend(b);
             keep(a);
         };
-        tree::reduce(0..Block::count(self.x.n_samples()), &leaf, &merge)
+        tree::reduce(0..table.n_blocks(), &leaf, &merge)
     }
 
-    fn fill(&self, block: &mut Block, index: usize) -> Result<(), Error> {
-        block.fill(&self.x, index, self.frame)?;
-        block.hide_weightless();
-        Ok(())
+    fn table(&self) -> Table<'_> {
+        Table {
+            x: &self.x,
+            frame: self.frame,
+        }
     }
 
     fn nearest(&self, block: &Block, centres: &Centres) -> Nearest {

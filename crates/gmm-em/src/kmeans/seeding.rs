@@ -8,6 +8,7 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::{Centres, KMeans, uniform};
+use crate::blocks::Blocks;
 use crate::start::Ask;
 use crate::{Error, tree};
 
@@ -102,16 +103,16 @@ impl<'a> Potential<'a> {
 
     /// Lowers each row's distance to what `measure` writes for the rows of a block.
     fn lower(&mut self, measure: impl Fn(&Block, &mut [f64]) + Sync) -> Result<(), Error> {
-        let (kmeans, stride) = (self.kmeans, self.stride);
+        let (rows, stride) = (self.kmeans.table(), self.stride);
         self.squared
             .par_chunks_mut(BLOCK_ROWS)
             .zip(&mut self.sums)
             .enumerate()
             .with_min_len(16)
             .try_for_each_init(
-                || (Block::new(kmeans.x.n_features()), [0.0; BLOCK_ROWS]),
-                |(block, measured), (index, (squared, sum))| {
-                    kmeans.fill(block, index * stride)?;
+                || (None, [0.0; BLOCK_ROWS]),
+                |(memory, measured), (index, (squared, sum))| {
+                    let block = rows.block(index * stride, memory)?;
                     measure(block, measured);
                     for (s, m) in squared.iter_mut().zip(measured) {
                         *s = if *m < *s { *m } else { *s };
@@ -124,12 +125,12 @@ impl<'a> Potential<'a> {
 
     /// The cost that each candidate would leave as the next centre.
     fn costs(&self, candidates: &[Vec<f64>]) -> Result<Vec<f64>, Error> {
+        let rows = self.kmeans.table();
         let leaf = |blocks: Range<usize>| -> Result<Vec<f64>, Error> {
-            let mut block = Block::new(self.kmeans.x.n_features());
-            let mut squared = [0.0; BLOCK_ROWS];
+            let (mut memory, mut squared) = (None, [0.0; BLOCK_ROWS]);
             let mut costs = vec![0.0; candidates.len()];
             for index in blocks {
-                self.kmeans.fill(&mut block, index * self.stride)?;
+                let block = rows.block(index * self.stride, &mut memory)?;
                 let so_far = &self.squared[index * BLOCK_ROWS..(index + 1) * BLOCK_ROWS];
                 let scales = &self.kmeans.reciprocal_sd;
                 for (sum, candidate) in costs.iter_mut().zip(candidates) {
