@@ -1,71 +1,111 @@
 //! exp for arguments that are not positive and ln for sums of at least 1: all that a log-sum-exp with the maximum taken out needs.
 
+use pulp::bytemuck::cast_slice_mut;
+use pulp::{Scalar, Simd};
+
 /// ln 2 in two parts; the first has 32 trailing zero bits, so that `n * LN2_HIGH` is exact for |n| < 2^32 (Cody and Waite 1980).
 const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-/// 1.5 * 2^52: adding it rounds to an integer and leaves that integer in the low bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
-/// Below this exp is subnormal or zero; it is taken as zero (a responsibility below 1e-307 changes nothing).
-const SMALLEST: f64 = -708.0;
 
 /// exp(x) for x <= 0, with an error of about one unit in the last place; exactly 0 below -708, for -inf and
 /// for NaN, exactly 1 at 0.
-///
-/// Free of branches, so that the compiler turns a loop over lanes into vector code (measured 0.65 ns an element against
-/// 5 ns for the standard function). The argument is reduced to |r| <= ln 2 / 2 (Cody and Waite 1980); then exp(r) is
-/// 1 + r + r² q(r), where q of degree 9 meets (exp(r) - 1 - r) / r² at the Chebyshev points: off by 1.7e-17 at the most (by 5e-18 for the
-/// Taylor polynomial of degree 13, which takes two steps more).
-#[inline(always)]
 pub fn exp_nonpositive(x: f64) -> f64 {
-    let shifted = x.mul_add(std::f64::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
-    let mut p = 2.510_037_584_222_37e-8;
-    p = r.mul_add(p, 2.762_007_589_254_816_4e-7);
-    p = r.mul_add(p, 2.755_726_848_028_971_6e-6);
-    p = r.mul_add(p, 2.480_152_132_234_228e-5);
-    p = r.mul_add(p, 1.984_126_986_304_055_9e-4);
-    p = r.mul_add(p, 1.388_888_891_719_673_6e-3);
-    p = r.mul_add(p, 8.333_333_333_330_065e-3);
-    p = r.mul_add(p, 4.166_666_666_662_416_4e-2);
-    p = r.mul_add(p, 1.666_666_666_666_666_9e-1);
-    p = r.mul_add(p, 0.500_000_000_000_000_1);
-    p = r.mul_add(p, 1.0);
-    p = r.mul_add(p, 1.0);
-    let power = f64::from_bits((shifted.to_bits().wrapping_add(1023)) << 52);
-    if x >= SMALLEST { p * power } else { 0.0 }
+    exp_f64s(Scalar, x)
 }
 
 /// [`exp_nonpositive`] in single precision, with a relative error below 2^-22; exactly 0 below -60 and for NaN: a
 /// responsibility of 1e-26 says nothing among numbers of seven digits, and what it is multiplied with would leave the normal numbers, which takes
 /// some processors a hundred times as long.
-///
-/// The polynomial is of degree 6, off by 1e-8.
-#[inline(always)]
 pub fn exp_nonpositive_single(x: f32) -> f32 {
+    exp_f32s(Scalar, x)
+}
+
+/// [`exp_nonpositive`] of a vector, with the same bits on every instruction set.
+///
+/// The argument is reduced to |r| <= ln 2 / 2 (Cody and Waite 1980); then exp(r) is
+/// 1 + r + r² q(r), where q of degree 9 meets (exp(r) - 1 - r) / r² at the Chebyshev points: off by 1.7e-17 at the most (by 5e-18 for the
+/// Taylor polynomial of degree 13, which takes two steps more).
+#[inline(always)]
+pub(super) fn exp_f64s<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
+    /// 1.5 * 2^52 + 1023: adding it rounds to an integer and leaves that integer, with the bias of an exponent, in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0 + 1023.0;
+    /// Below this exp is subnormal or zero; it is taken as zero (a responsibility below 1e-307 changes nothing).
+    const SMALLEST: f64 = -708.0;
+    /// From the highest power of r to the lowest.
+    const POLYNOMIAL: [f64; 12] = [
+        2.510_037_584_222_37e-8,
+        2.762_007_589_254_816_4e-7,
+        2.755_726_848_028_971_6e-6,
+        2.480_152_132_234_228e-5,
+        1.984_126_986_304_055_9e-4,
+        1.388_888_891_719_673_6e-3,
+        8.333_333_333_330_065e-3,
+        4.166_666_666_662_416_4e-2,
+        1.666_666_666_666_666_9e-1,
+        0.500_000_000_000_000_1,
+        1.0,
+        1.0,
+    ];
+    let splat = |value| simd.splat_f64s(value);
+    let shifted = simd.mul_add_f64s(x, splat(std::f64::consts::LOG2_E), splat(ROUND));
+    let n = simd.sub_f64s(shifted, splat(ROUND));
+    let r = simd.mul_add_f64s(n, splat(-LN2_HIGH), x);
+    let r = simd.mul_add_f64s(n, splat(-LN2_LOW), r);
+    let [first, rest @ ..] = POLYNOMIAL;
+    let mut p = splat(first);
+    for coefficient in rest {
+        p = simd.mul_add_f64s(r, p, splat(coefficient));
+    }
+    let mut power = simd.transmute_u64s_f64s(shifted);
+    // A shift of 64-bit integers is none of pulp's operations; the compiler makes one vector of the loop.
+    for bits in cast_slice_mut::<S::u64s, u64>(std::slice::from_mut(&mut power)) {
+        *bits <<= 52;
+    }
+    let exp = simd.mul_f64s(p, simd.transmute_f64s_u64s(power));
+    let is_some = simd.greater_than_or_equal_f64s(x, splat(SMALLEST));
+    simd.select_f64s(is_some, exp, splat(0.0))
+}
+
+/// [`exp_nonpositive_single`] of a vector. The polynomial is of degree 6, off by 1e-8.
+#[inline(always)]
+pub(super) fn exp_f32s<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     /// Nine bits, so that `n * HIGH` is exact.
     const HIGH: f32 = 0.693_359_4;
     const LOW: f32 = -2.121_944_4e-4;
-    /// 1.5 * 2^23.
-    const ROUND: f32 = 12_582_912.0;
+    /// 1.5 * 2^23 + 127.
+    const ROUND: f32 = 12_582_912.0 + 127.0;
     const SMALLEST: f32 = -60.0;
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = n.mul_add(-LOW, n.mul_add(-HIGH, x));
-    let mut p = 1.392_617_6e-3;
-    p = r.mul_add(p, 8.363_173e-3);
-    p = r.mul_add(p, 4.166_655_5e-2);
-    p = r.mul_add(p, 0.166_665_77);
-    p = r.mul_add(p, 0.5);
-    p = r.mul_add(p, 1.0);
-    p = r.mul_add(p, 1.0);
-    let power = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
-    if x >= SMALLEST { p * power } else { 0.0 }
+    const POLYNOMIAL: [f32; 7] = [
+        1.392_617_6e-3,
+        8.363_173e-3,
+        4.166_655_5e-2,
+        0.166_665_77,
+        0.5,
+        1.0,
+        1.0,
+    ];
+    let splat = |value| simd.splat_f32s(value);
+    let shifted = simd.mul_add_f32s(x, splat(std::f32::consts::LOG2_E), splat(ROUND));
+    let n = simd.sub_f32s(shifted, splat(ROUND));
+    let r = simd.mul_add_f32s(n, splat(-HIGH), x);
+    let r = simd.mul_add_f32s(n, splat(-LOW), r);
+    let [first, rest @ ..] = POLYNOMIAL;
+    let mut p = splat(first);
+    for coefficient in rest {
+        p = simd.mul_add_f32s(r, p, splat(coefficient));
+    }
+    let mut power = simd.transmute_u32s_f32s(shifted);
+    for bits in cast_slice_mut::<S::u32s, u32>(std::slice::from_mut(&mut power)) {
+        *bits <<= 23;
+    }
+    let exp = simd.mul_f32s(p, simd.transmute_f32s_u32s(power));
+    let is_some = simd.greater_than_or_equal_f32s(x, splat(SMALLEST));
+    simd.select_f32s(is_some, exp, splat(0.0))
 }
 
 /// ln(x) for normal numbers x ≥ 1, with an error of about one unit in the last place; any other x gives some number or NaN.
 ///
-/// Free of branches like [`exp_nonpositive`]. With x = 2^e m and m in [√½, √2), ln m = 2 atanh(s), s = (m - 1) / (m + 1),
+/// Free of branches, so that the compiler turns a loop over lanes into vector code. With x = 2^e m and m in [√½, √2), ln m = 2 atanh(s), s = (m - 1) / (m + 1),
 /// |s| ≤ 0.172; the series of atanh is cut where the rest is below 0.172^24 / 25 = 2e-20.
 #[inline(always)]
 pub fn ln_of_sum(x: f64) -> f64 {

@@ -1,5 +1,7 @@
 //! From the log-joint densities of a block to log-densities and responsibilities.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::ln_of_sum;
@@ -34,6 +36,9 @@ pub struct Normalize<'a, T> {
     pub log_density: &'a mut [f64],
 }
 
+/// Vectors that are normalized together.
+const CHUNK: usize = 4;
+
 /// A number for each row of a block, where a line of the cache begins (see [`Aligned`](crate::Aligned)).
 #[repr(align(64))]
 struct PerRow<T>([T; BLOCK_ROWS]);
@@ -42,41 +47,71 @@ impl<T: Real> WithSimd for Normalize<'_, T> {
     type Output = bool;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> bool {
-        let (zero, lowest) = (T::default(), T::NEG_INFINITY);
-        let PerRow(largest) = &mut PerRow([lowest; BLOCK_ROWS]);
-        for component in self.joint.chunks_exact(BLOCK_ROWS) {
-            for (m, v) in largest.iter_mut().zip(component) {
-                // A comparison with NaN is false.
-                *m = if *v > *m { *v } else { *m };
-            }
-        }
-        let PerRow(shift) = &mut PerRow([zero; BLOCK_ROWS]);
-        for (s, m) in shift.iter_mut().zip(&*largest) {
-            *s = if *m > lowest { *m } else { zero };
-        }
-        let is_far = largest.iter().fold(false, |far, m| far | (*m <= lowest));
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let zero = T::default();
+        let PerRow(largest) = &mut PerRow([zero; BLOCK_ROWS]);
         let PerRow(sum) = &mut PerRow([zero; BLOCK_ROWS]);
-        for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
-            for ((v, s), total) in component.iter_mut().zip(&*shift).zip(&mut *sum) {
-                // 0 for -inf and for NaN.
-                let e = (*v - *s).exp_nonpositive();
-                *v = e;
-                *total += e;
-            }
+        let chunks = T::vectors_mut::<S>(largest)
+            .chunks_exact_mut(CHUNK)
+            .zip(T::vectors_mut::<S>(sum).chunks_exact_mut(CHUNK));
+        for (chunk, (largest, sum)) in chunks.enumerate() {
+            let vectors = chunk * CHUNK..(chunk + 1) * CHUNK;
+            let [m, total] = normalize_chunk::<T, S>(simd, self.joint, vectors);
+            largest.copy_from_slice(&m);
+            sum.copy_from_slice(&total);
         }
-        for ((l, m), total) in self.log_density.iter_mut().zip(&*largest).zip(&mut *sum) {
+        let mut is_far = false;
+        for ((l, m), total) in self.log_density.iter_mut().zip(&*largest).zip(&*sum) {
             // The sum is at least 1, its largest term, or 0 where every density is; then m is -inf.
             let some = *total > zero;
             let log_sum = ln_of_sum(if some { total.to_f64() } else { 1.0 });
             *l = (m.to_f64() + log_sum) + self.offset;
-            *total = if some { T::ONE / *total } else { zero };
-        }
-        for component in self.joint.chunks_exact_mut(BLOCK_ROWS) {
-            for (v, reciprocal) in component.iter_mut().zip(&*sum) {
-                *v *= *reciprocal;
-            }
+            is_far |= !some;
         }
         is_far
     }
+}
+
+/// Makes responsibilities of some vectors of all components, which stay in the first cache, and their largest terms and sums in registers.
+#[inline(always)]
+fn normalize_chunk<T: Real, S: Simd>(
+    simd: S,
+    joint: &mut [T],
+    vectors: Range<usize>,
+) -> [[T::Vector<S>; CHUNK]; 2] {
+    let joint = T::vectors_mut::<S>(joint);
+    let mut largest = [T::splat(simd, T::NEG_INFINITY); CHUNK];
+    for component in joint.chunks_exact(T::stride::<S>()) {
+        let values = &component[vectors.clone()];
+        for v in 0..CHUNK {
+            largest[v] = T::larger(simd, values[v], largest[v]);
+        }
+    }
+    let mut shift = largest;
+    for v in 0..CHUNK {
+        shift[v] = T::where_above(simd, largest[v], T::NEG_INFINITY, largest[v]);
+    }
+    let zero = T::splat(simd, T::default());
+    let mut sum = [zero; CHUNK];
+    for component in joint.chunks_exact_mut(T::stride::<S>()) {
+        let values = &mut component[vectors.clone()];
+        for v in 0..CHUNK {
+            // 0 for -inf and for NaN.
+            let e = T::exp_nonpositive(simd, T::minus(simd, values[v], shift[v]));
+            values[v] = e;
+            sum[v] = T::plus(simd, sum[v], e);
+        }
+    }
+    let mut reciprocal = sum;
+    for v in 0..CHUNK {
+        let over = T::over(simd, T::splat(simd, T::ONE), sum[v]);
+        reciprocal[v] = T::where_above(simd, sum[v], T::default(), over);
+    }
+    for component in joint.chunks_exact_mut(T::stride::<S>()) {
+        let values = &mut component[vectors.clone()];
+        for v in 0..CHUNK {
+            values[v] = T::times(simd, values[v], reciprocal[v]);
+        }
+    }
+    [largest, sum]
 }

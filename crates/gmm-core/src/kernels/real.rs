@@ -4,7 +4,7 @@ use std::ops::{AddAssign, Div, Mul, MulAssign, Range, Sub};
 
 use pulp::Simd;
 
-use super::{exp_nonpositive, exp_nonpositive_single};
+use super::exponential::{exp_f32s, exp_f64s};
 use crate::block::BLOCK_ROWS;
 
 /// No vector has more lanes.
@@ -32,8 +32,6 @@ pub trait Real:
     const NEG_INFINITY: Self;
 
     fn to_f64(self) -> f64;
-    /// exp(self) for self <= 0, 0 for NaN.
-    fn exp_nonpositive(self) -> Self;
     fn lanes<S: Simd>() -> usize;
     fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
     fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
@@ -49,6 +47,18 @@ pub trait Real:
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+    /// exp(a) for a <= 0, 0 for NaN.
+    fn exp_nonpositive<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a where it is greater than b, b elsewhere and where a is NaN.
+    fn larger<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `value` where a is greater than `bound`, 0 elsewhere.
+    fn where_above<S: Simd>(
+        simd: S,
+        a: Self::Vector<S>,
+        bound: Self,
+        value: Self::Vector<S>,
+    ) -> Self::Vector<S>;
     /// a where `bits` is 0, b where it is 1.
     fn choose<S: Simd>(
         simd: S,
@@ -113,7 +123,7 @@ pub trait Real:
 
 macro_rules! real {
     ($real:ident, $exp:path, $vector:ident, $lanes:ident, $slice:ident, $slice_mut:ident,
-     $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $sum:ident, $less:ident, $select:ident, $rotate:ident) => {
+     $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident, $sum:ident, $less:ident, $select:ident, $rotate:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
 
@@ -121,10 +131,6 @@ macro_rules! real {
             const MINUS_HALF: Self = -0.5;
             const NEG_INFINITY: Self = $real::NEG_INFINITY;
 
-            #[inline(always)]
-            fn exp_nonpositive(self) -> Self {
-                $exp(self)
-            }
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
@@ -171,6 +177,27 @@ macro_rules! real {
                 simd.$sum(a)
             }
             #[inline(always)]
+            fn exp_nonpositive<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
+                $exp(simd, a)
+            }
+            #[inline(always)]
+            fn over<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$div(a, b)
+            }
+            #[inline(always)]
+            fn larger<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$select(simd.$less(b, a), a, b)
+            }
+            #[inline(always)]
+            fn where_above<S: Simd>(
+                simd: S,
+                a: S::$vector,
+                bound: Self,
+                value: S::$vector,
+            ) -> S::$vector {
+                simd.$select(simd.$less(simd.$splat(bound), a), value, simd.$splat(0.0))
+            }
+            #[inline(always)]
             fn choose<S: Simd>(
                 simd: S,
                 bits: S::$vector,
@@ -197,7 +224,7 @@ macro_rules! real {
 
 real!(
     f64,
-    exp_nonpositive,
+    exp_f64s,
     f64s,
     F64_LANES,
     as_simd_f64s,
@@ -206,6 +233,7 @@ real!(
     add_f64s,
     sub_f64s,
     mul_f64s,
+    div_f64s,
     mul_add_f64s,
     reduce_sum_f64s,
     less_than_f64s,
@@ -214,7 +242,7 @@ real!(
 );
 real!(
     f32,
-    exp_nonpositive_single,
+    exp_f32s,
     f32s,
     F32_LANES,
     as_simd_f32s,
@@ -223,6 +251,7 @@ real!(
     add_f32s,
     sub_f32s,
     mul_f32s,
+    div_f32s,
     mul_add_f32s,
     reduce_sum_f32s,
     less_than_f32s,
