@@ -1,7 +1,9 @@
 //! What the criteria need to know of a mixture on data.
 
 use gmm_core::block::{BLOCK_ROWS, Block};
+use gmm_core::kernels::entropies;
 use gmm_core::{CompensatedSum, GaussianMixture, Samples, Scratch};
+use gmm_em::Fit;
 
 use crate::CrossValidation;
 use crate::rows::{Gather, gather};
@@ -46,6 +48,19 @@ impl Scores {
             normalized_entropy: None,
             held_out: None,
         })
+    }
+
+    /// What a fit knows of its mixture on its data: all but how soft the clustering is, which is NaN.
+    pub(crate) fn of_likelihood(fit: &Fit) -> Self {
+        Self {
+            log_likelihood: fit.report().log_likelihood,
+            n_free_parameters: fit.model().n_free_parameters(),
+            total_weight: fit.report().total_weight,
+            entropy: f64::NAN,
+            classification_loss: f64::NAN,
+            normalized_entropy: None,
+            held_out: None,
+        }
     }
 
     /// These scores with the normalized entropy criterion NEC = E_K / (log L_K - log L_1), lower is better: the entropy of the responsibilities
@@ -93,15 +108,13 @@ struct Sums {
 impl Gather for Sums {
     /// Rows of weight 0 count as left out, also where their density is 0.
     fn add(&mut self, block: &Block, scratch: &Scratch) {
-        for i in (0..block.len()).filter(|&i| block.weights()[i] > 0.0) {
-            let w = block.weights()[i];
-            let shares = || scratch.joint[i..].iter().step_by(BLOCK_ROWS);
-            let entropy: f64 = shares().filter(|r| **r > 0.0).map(|r| r * r.ln()).sum();
-            let largest = shares().copied().fold(0.0, f64::max);
-            self.log_likelihood.add(w * scratch.log_density[i]);
-            self.entropy.add(-w * entropy);
-            self.loss.add(-w * largest.ln());
-        }
+        let (mut entropy, mut loss) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
+        entropies(&scratch.joint, &mut entropy, &mut loss);
+        let weights = block.weights();
+        self.log_likelihood
+            .add_weighted(weights, &scratch.log_density);
+        self.entropy.add_weighted(weights, &entropy);
+        self.loss.add_weighted(weights, &loss);
     }
 
     fn merge(&mut self, other: &Self) {

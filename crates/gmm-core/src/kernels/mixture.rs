@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::ln_of_sum;
+use super::ln_of_normal;
 use super::real::Real;
 use crate::block::BLOCK_ROWS;
 
@@ -64,7 +64,7 @@ impl<T: Real> WithSimd for Normalize<'_, T> {
         for ((l, m), total) in self.log_density.iter_mut().zip(&*largest).zip(&*sum) {
             // The sum is at least 1, its largest term, or 0 where every density is; then m is -inf.
             let some = *total > zero;
-            let log_sum = ln_of_sum(if some { total.to_f64() } else { 1.0 });
+            let log_sum = ln_of_normal(if some { total.to_f64() } else { 1.0 });
             *l = (m.to_f64() + log_sum) + self.offset;
             is_far |= !some;
         }

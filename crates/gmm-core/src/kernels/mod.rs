@@ -4,6 +4,7 @@
 //! AVX2 with FMA, or plain scalar code. Each has a textbook twin in the test kit and a property test that they agree.
 //! On one machine the same instruction set is always chosen, so that a result keeps its bits.
 
+mod entropy;
 mod exponential;
 mod extremes;
 mod frame;
@@ -16,7 +17,8 @@ mod scatter;
 mod turn;
 mod whiten;
 
-pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_sum};
+pub use entropy::entropies;
+pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{largest, least_weighted};
 pub(crate) use frame::to_frame;
 pub(crate) use mixture::Normalize;
@@ -35,6 +37,7 @@ pub use whiten::{Whitener, scaled_norm};
 /// (`Arch::V3(..).dispatch(..)`), not only on the best one. The functions above check sizes; operations don't.
 #[doc(hidden)]
 pub mod operations {
+    pub use super::entropy::Entropies;
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::panels::{PanelMemory, ReadPanels};

@@ -9,6 +9,7 @@
 )]
 
 mod derive;
+mod entropies;
 mod extrapolate;
 mod forms;
 mod frame;
