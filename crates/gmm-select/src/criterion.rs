@@ -84,6 +84,11 @@ impl Criterion {
         !matches!(self, Self::Aic | Self::Nec | Self::CrossValidation)
     }
 
+    /// Whether it asks how soft the clustering is, not for the likelihood alone.
+    pub(crate) fn is_of_responsibilities(self) -> bool {
+        matches!(self, Self::IclEntropy | Self::IclClassification | Self::Nec)
+    }
+
     /// Whether it is a penalized deviance, on the scale of -2 logL: then a difference of 2 is small whatever the data.
     pub fn is_penalized_deviance(self) -> bool {
         !matches!(self, Self::Nec | Self::CrossValidation)

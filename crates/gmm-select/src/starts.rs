@@ -10,6 +10,8 @@ use crate::Error;
 
 /// Two fits within this many nats in total have found the same optimum: ten times what the default stopping rule leaves.
 const AGREEMENT: f64 = 1e-2;
+/// The same for fits of a part of the rows, which are left where a part shows what they are worth.
+const AGREEMENT_ON_A_PART: f64 = 0.2;
 
 /// Where a start comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,16 +157,12 @@ impl Outcomes {
         self.records.last().map(|(at, _)| *at)
     }
 
-    /// Starts that were clearly better than all before them, by a hundredth of a nat at least, in order: whatever is added later, they
-    /// stay.
-    fn clear_records(&self) -> Vec<(usize, &Fit)> {
+    /// Starts that found another optimum than all that were better than those before them, in order: whatever is added later, they stay.
+    fn clear_records(&self, tolerance: f64) -> Vec<(usize, &Fit)> {
         let mut clear: Vec<(usize, &Fit)> = Vec::new();
         for (at, fit) in &self.records {
-            let gains = |last: &(usize, &Fit)| {
-                let (a, b) = (last.1.report(), fit.report());
-                is_regular(a) != is_regular(b) || objective(b) > objective(a) + AGREEMENT
-            };
-            if clear.last().is_none_or(gains) {
+            let is_other = |last: &(usize, &Fit)| !agree(last.1.report(), fit.report(), tolerance);
+            if clear.last().is_none_or(is_other) {
                 clear.push((*at, fit));
             }
         }
@@ -184,10 +182,11 @@ impl Outcomes {
         mut self,
         go_on: impl Fn(&StartOutcome, &Fit) -> Result<Fit, gmm_em::Error>,
     ) -> Result<Starts, Error> {
-        let n_agreeing = self.n_agreeing(20.0 * AGREEMENT);
-        let fits: Vec<(usize, Result<Fit, gmm_em::Error>)> = (self.clear_records().iter())
-            .map(|(at, fit)| (*at, go_on(&self.starts[*at], fit)))
-            .collect();
+        let n_agreeing = self.n_agreeing(AGREEMENT_ON_A_PART);
+        let fits: Vec<(usize, Result<Fit, gmm_em::Error>)> =
+            (self.clear_records(AGREEMENT_ON_A_PART).iter())
+                .map(|(at, fit)| (*at, go_on(&self.starts[*at], fit)))
+                .collect();
         let mut best: Option<(usize, Fit)> = None;
         for (at, fit) in fits {
             self.starts[at].report = (fit.as_ref())
@@ -225,17 +224,18 @@ impl Outcomes {
         let Some(best) = self.best().map(Fit::report) else {
             return 0;
         };
-        // Weights that sum to less than the number of rows make nats smaller, as in the stopping rule.
-        let unit = (best.total_weight / best.n_samples as f64).min(1.0);
-        let agrees = |r: &Report| {
-            r.n_singular == best.n_singular
-                && (objective(r) - objective(best)).abs() <= tolerance * unit
-        };
+        let agrees = |report: &Report| agree(report, best, tolerance);
         self.starts
             .iter()
             .filter(|s| s.report.as_ref().is_ok_and(agrees))
             .count()
     }
+}
+
+/// Whether two fits have found the same optimum. Weights that sum to less than the number of rows make nats smaller, as in the stopping rule.
+fn agree(a: &Report, b: &Report, tolerance: f64) -> bool {
+    let unit = (b.total_weight / b.n_samples as f64).min(1.0);
+    a.n_singular == b.n_singular && (objective(a) - objective(b)).abs() <= tolerance * unit
 }
 
 fn is_regular(report: &Report) -> bool {
