@@ -5,6 +5,7 @@
 
 use gmm_core::{GaussianMixture, Samples};
 
+use crate::blocks::{FitRows, Table};
 use crate::compact::Compact;
 use crate::pass::{compact_expectation, expectation};
 use crate::single::single_expectation;
@@ -16,6 +17,7 @@ use crate::{Error, Precision};
 pub(crate) struct Expectation<'a> {
     x: &'a Samples<'a>,
     summary: &'a Summary,
+    rows: FitRows<'a>,
     tied: Option<TiedPass<'a>>,
     compact: Option<Compact>,
     /// Of passes that have no better way.
@@ -33,14 +35,20 @@ impl<'a> Expectation<'a> {
         precision: Precision,
     ) -> Result<Self, Error> {
         let has_noise = model.noise().is_some();
-        let tied = TiedPass::new(model.covariance_type(), x, summary).filter(|_| !has_noise);
+        let tied = TiedPass::new(model.covariance_type(), summary).filter(|_| !has_noise);
         let compact = match tied {
             None if !has_noise => Compact::new(model, x, &summary.frame)?,
             _ => None,
         };
+        let frame = &summary.frame;
+        let rows = match compact {
+            Some(_) => FitRows::Many(Table { x, frame }),
+            None => FitRows::new(x, frame)?,
+        };
         Ok(Self {
             x,
             summary,
+            rows,
             tied,
             compact,
             precision,
@@ -68,7 +76,7 @@ impl<'a> Expectation<'a> {
         let shifts = model.means().to_owned();
         self.taken = Precision::Double;
         if let Some(tied) = self.tied.take() {
-            if let Some(statistics) = tied.expectation(model, &shifts)? {
+            if let Some(statistics) = tied.expectation(model, &self.rows, &shifts)? {
                 self.tied = Some(tied);
                 return Ok(statistics);
             }
@@ -80,11 +88,11 @@ impl<'a> Expectation<'a> {
             return Ok(statistics);
         }
         if self.precision == Precision::Mixed
-            && let Some(statistics) = single_expectation(model, x, frame, &shifts)?
+            && let Some(statistics) = single_expectation(model, &self.rows, &shifts)?
         {
             self.taken = Precision::Mixed;
             return Ok(statistics);
         }
-        expectation(model, &self.summary.table(x), shifts)
+        expectation(model, &self.rows, shifts)
     }
 }

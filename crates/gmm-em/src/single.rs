@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
-use gmm_core::{GaussianMixture, Samples, Scratch, SingleMixture, SingleScratch};
+use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch};
 
-use crate::blocks::{Blocks, Table};
+use crate::blocks::Blocks;
 use crate::statistics::SufficientStatistics;
 use crate::{Error, tree};
 
@@ -15,15 +15,13 @@ use crate::{Error, tree};
 /// range of single precision, or has noise.
 pub(crate) fn single_expectation(
     model: &GaussianMixture,
-    x: &Samples<'_>,
-    frame: &Frame,
+    rows: &impl Blocks,
     shifts: &Mat<f64>,
 ) -> Result<Option<SufficientStatistics>, Error> {
     let Some(single) = model.single() else {
         return Ok(None);
     };
     let zeros = SufficientStatistics::of_model(model, shifts.clone());
-    let rows = Table { x, frame };
     let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
         let mut statistics = zeros.clone();
         let mut leaf = Leaf::new(model, &single, &zeros);

@@ -13,7 +13,7 @@ use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::kernels::cross_sums;
-use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Samples, Scratch};
+use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Scratch};
 
 use crate::blocks::Blocks;
 use crate::statistics::{SufficientStatistics, weigh};
@@ -25,19 +25,14 @@ const MOST_SPREAD: f64 = 64.0;
 
 /// What all passes of a tied fit share.
 pub(crate) struct TiedPass<'a> {
-    x: &'a Samples<'a>,
     summary: &'a Summary,
 }
 
 impl<'a> TiedPass<'a> {
     /// `None` for another form.
-    pub(crate) fn new(
-        form: CovarianceType,
-        x: &'a Samples<'a>,
-        summary: &'a Summary,
-    ) -> Option<Self> {
+    pub(crate) fn new(form: CovarianceType, summary: &'a Summary) -> Option<Self> {
         let is_tied = form == CovarianceType::Tied;
-        is_tied.then_some(Self { x, summary })
+        is_tied.then_some(Self { summary })
     }
 
     /// The statistics of a model, as those of [`expectation`](crate::pass::expectation) up to rounding; `None` where too many digits
@@ -45,6 +40,7 @@ impl<'a> TiedPass<'a> {
     pub(crate) fn expectation(
         &self,
         model: &GaussianMixture,
+        rows: &impl Blocks,
         shifts: &Mat<f64>,
     ) -> Result<Option<SufficientStatistics>, Error> {
         let origin = &self.summary.moments.mean;
@@ -52,7 +48,7 @@ impl<'a> TiedPass<'a> {
         let Some(discriminant) = known.filter(|d| d.spread() <= MOST_SPREAD) else {
             return Ok(None);
         };
-        let sums = self.sums(model, &discriminant)?;
+        let sums = sums(model, &discriminant, rows)?;
         // Not so where a squared distance overflowed.
         if !sums.whole.log_likelihood().is_finite() {
             return Ok(None);
@@ -80,21 +76,6 @@ impl<'a> TiedPass<'a> {
             proportions: model.proportions(),
             ..sums.whole
         }))
-    }
-
-    fn sums(&self, model: &GaussianMixture, discriminant: &Discriminant) -> Result<Sums, Error> {
-        let rows = self.summary.table(self.x);
-        let leaf = |blocks: Range<usize>| -> Result<Sums, Error> {
-            let mut sums = Sums::zeros(model.n_components(), model.n_features());
-            let (mut memory, mut scratch) = (None, Scratch::new(model));
-            for index in blocks {
-                let block = rows.block(index, &mut memory)?;
-                discriminant.responsibilities_of_block(block, &mut scratch);
-                sums.add_block(block, &mut scratch);
-            }
-            Ok(sums)
-        };
-        tree::reduce(0..rows.n_blocks(), &leaf, &Sums::merge)
     }
 
     /// The scatter within the components, packed; `None` where it is a small part of the data's in some direction.
@@ -127,6 +108,25 @@ impl<'a> TiedPass<'a> {
         let spread = next.discriminant(&vec![0.0; d])?.spread();
         (spread <= MOST_SPREAD).then_some(scatter)
     }
+}
+
+/// A pass over the rows.
+fn sums(
+    model: &GaussianMixture,
+    discriminant: &Discriminant,
+    rows: &impl Blocks,
+) -> Result<Sums, Error> {
+    let leaf = |blocks: Range<usize>| -> Result<Sums, Error> {
+        let mut sums = Sums::zeros(model.n_components(), model.n_features());
+        let (mut memory, mut scratch) = (None, Scratch::new(model));
+        for index in blocks {
+            let block = rows.block(index, &mut memory)?;
+            discriminant.responsibilities_of_block(block, &mut scratch);
+            sums.add_block(block, &mut scratch);
+        }
+        Ok(sums)
+    };
+    tree::reduce(0..rows.n_blocks(), &leaf, &Sums::merge)
 }
 
 /// What a pass adds up.

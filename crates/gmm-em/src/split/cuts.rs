@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn whitened_rows_have_mean_zero_and_covariance_one() {
         let (x, weights) = table();
-        let kept = KeptBlocks::new(&Samples::from(&x).with_weights(&weights)).unwrap();
+        let kept = KeptBlocks::as_they_are(&Samples::from(&x).with_weights(&weights)).unwrap();
         let rows = rows(&Whitened::new(&kept).unwrap());
         // The spread of the three features that have one.
         let cell = |i: usize, j: usize| x[(i, j)];
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn directions_are_those_of_the_formula() {
         let (x, weights) = table();
-        let kept = KeptBlocks::new(&Samples::from(&x).with_weights(&weights)).unwrap();
+        let kept = KeptBlocks::as_they_are(&Samples::from(&x).with_weights(&weights)).unwrap();
         let whitened = Whitened::new(&kept).unwrap();
         let rows = rows(&whitened);
         let given = [
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn a_cut_gives_each_row_to_its_side() {
         let (x, weights) = table();
-        let kept = KeptBlocks::new(&Samples::from(&x).with_weights(&weights)).unwrap();
+        let kept = KeptBlocks::as_they_are(&Samples::from(&x).with_weights(&weights)).unwrap();
         let whitened = Whitened::new(&kept).unwrap();
         let (normal, constant) = ([0.2, 1.0, -0.7, 0.4], 0.1);
         let cut = Cut::new(&normal, constant);
@@ -340,7 +340,7 @@ mod tests {
     fn rows_are_drawn_by_weight() {
         let x = Mat::from_fn(5, 1, |i, _| (i + 1) as f64);
         let weights = [1.0, 0.0, 2.0, 1.0, 0.0];
-        let kept = KeptBlocks::new(&Samples::from(&x).with_weights(&weights)).unwrap();
+        let kept = KeptBlocks::as_they_are(&Samples::from(&x).with_weights(&weights)).unwrap();
         let whitened = Whitened::new(&kept).unwrap();
         let rows = rows(&whitened);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);

@@ -94,7 +94,7 @@ fn best_split(
     if part.n_rows() < 2 {
         return None;
     }
-    let rows = KeptBlocks::new(&part.samples()).ok()?;
+    let rows = KeptBlocks::as_they_are(&part.samples()).ok()?;
     let whole = model.select(&[q]).and_then(|q| q.without_noise()).ok()?;
     let whole = climb.begin(whole, &rows)?;
     let whitened = Whitened::new(&rows)?;
@@ -190,7 +190,7 @@ mod tests {
                 form,
                 pseudo_variances: vec![0.01; 2],
             };
-            let rows = KeptBlocks::new(&sketch.samples()).unwrap();
+            let rows = KeptBlocks::as_they_are(&sketch.samples()).unwrap();
             let all = |_: &Block, r: &mut [f64]| r.fill(1.0);
             let one = climb.assigned(&rows, 1, &all).unwrap();
             let split = best_split(&climb, &one, 0, &sketch, 3).unwrap();

@@ -185,7 +185,7 @@ impl<'a> Search<'a> {
         Ok(Self {
             noise: noise.map(|log_density| log_density + sketch.log_unit()),
             sketch,
-            rows: KeptBlocks::new(&sketch.samples())?,
+            rows: KeptBlocks::as_they_are(&sketch.samples())?,
             climb: Climb {
                 form,
                 pseudo_variances,
