@@ -21,7 +21,11 @@ pub(crate) fn single_expectation(
     let Some(single) = model.single() else {
         return Ok(None);
     };
-    let zeros = SufficientStatistics::of_model(model, shifts.clone());
+    // Any shift near the means will do: those without low parts make differences cheaper.
+    let shifts = Mat::from_fn(shifts.nrows(), shifts.ncols(), |k, j| {
+        f64::from(shifts[(k, j)] as f32)
+    });
+    let zeros = SufficientStatistics::of_model(model, shifts);
     let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
         let mut statistics = zeros.clone();
         let mut leaf = Leaf::new(model, &single, &zeros);

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;
 use crate::kernels::{
-    Line, LinearMap, ScaledNorm, Single, SquaredNorm, Whitener, scaled_distances,
+    Differences, Line, LinearMap, ScaledNorm, SquaredNorm, Whitener, scaled_distances,
 };
 
 /// A covariance matrix, factored.
@@ -45,7 +45,7 @@ impl SingleFactor {
     /// What a line makes of the squared Mahalanobis distances of the lanes of a block.
     pub(crate) fn distances(
         &self,
-        differences: Single<'_>,
+        differences: impl Differences<f32>,
         centred: &mut [f32],
         line: Line<f32>,
         out: &mut [f32],

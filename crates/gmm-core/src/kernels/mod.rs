@@ -4,6 +4,7 @@
 //! AVX2 with FMA, or plain scalar code. Each has a textbook twin in the test kit and a property test that they agree.
 //! On one machine the same instruction set is always chosen, so that a result keeps its bits.
 
+mod differences;
 mod entropy;
 mod exponential;
 mod extremes;
@@ -17,6 +18,7 @@ mod scatter;
 mod turn;
 mod whiten;
 
+pub(crate) use differences::{Centre, Centred, Differences, Halves, Narrow, Plain, Single, halves};
 pub use entropy::entropies;
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{largest, least_weighted};
@@ -24,10 +26,10 @@ pub(crate) use frame::to_frame;
 pub(crate) use mixture::Normalize;
 pub use mixture::normalize_joint;
 pub use nearest::keep_nearest;
+pub(crate) use panels::PanelMemory;
 pub use panels::Panels;
 pub use product::LinearMap;
-pub(crate) use real::{Halves, Single, halves};
-pub(crate) use scatter::{DenseSums, DiagonalSums};
+pub(crate) use scatter::{DenseSums, DiagonalSums, MOST_IN_REGISTERS, TILE};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
 pub(crate) use turn::{SIDE, rows_to_lanes};
 pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm, scaled_distances};
@@ -37,12 +39,15 @@ pub use whiten::{Whitener, scaled_norm};
 /// (`Arch::V3(..).dispatch(..)`), not only on the best one. The functions above check sizes; operations don't.
 #[doc(hidden)]
 pub mod operations {
+    pub use super::differences::{
+        Centre, Centred, Differences, Halves, Lanes, Narrow, Plain, Single,
+    };
     pub use super::entropy::Entropies;
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::panels::{PanelMemory, ReadPanels};
     pub use super::product::Apply;
-    pub use super::real::{Differences, Double, Halves, Lanes, Real, Single};
+    pub use super::real::Real;
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums};
     pub use super::whiten::{Line, ScaledNorm, SquaredNorm};
 }

@@ -8,13 +8,16 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::real::{Differences, Double, Halves, Lanes, MOST_LANES, Real, Single};
+use super::differences::{Differences, Halves, Lanes, Plain, Single};
+use super::real::{MOST_LANES, Real};
 use super::scatter::{CHAINS, LEAST_IN_REGISTERS, most_in_registers, packed_len, together};
 use crate::Aligned;
 use crate::block::BLOCK_ROWS;
 
 /// Numbers of a panel's rows that stay in the first cache beside the rest: 16 KiB of f64.
 const CACHED: usize = 2048;
+/// Features whose products with some panels are summed at a time.
+const HALF: usize = 8;
 /// Fewer rows at a time don't pay for loading and storing what they add to.
 const LEAST_ROWS: usize = 32;
 
@@ -39,6 +42,14 @@ pub struct PanelMemory<T: Copy + Default> {
 }
 
 impl<T: Real> Panels<T> {
+    /// The block about a shift; without its low parts, if it has such.
+    #[doc(hidden)]
+    pub fn about(&mut self, shift: &[T]) -> (Plain<'_, T>, &mut PanelMemory<T>) {
+        let ([x, _], [own, _]) = (&self.x, &mut self.shift);
+        own.iter_mut().zip(shift).for_each(|(own, s)| *own = *s);
+        (Plain { x, shift: own }, &mut self.memory)
+    }
+
     /// Numbers in a row of all panels.
     fn width(n_features: usize) -> usize {
         match n_features {
@@ -86,13 +97,6 @@ impl Panels {
         let [panels, _] = &mut self.x;
         ReadPanels { x, panels }
     }
-
-    #[doc(hidden)]
-    pub fn about(&mut self, shift: &[f64]) -> (Double<'_>, &mut PanelMemory<f64>) {
-        let ([x, _], [own, _]) = (&self.x, &mut self.shift);
-        own.iter_mut().zip(shift).for_each(|(own, s)| *own = *s);
-        (Double { x, shift: own }, &mut self.memory)
-    }
 }
 
 impl Panels<f32> {
@@ -112,15 +116,15 @@ impl Panels<f32> {
 
     #[doc(hidden)]
     pub fn about_halves(&mut self, shift: Halves<'_>) -> (Single<'_>, &mut PanelMemory<f32>) {
-        let [high, low] = &mut self.shift;
-        high.iter_mut()
-            .zip(shift.high)
-            .for_each(|(own, s)| *own = *s);
-        low.iter_mut().zip(shift.low).for_each(|(own, s)| *own = *s);
-        let shift = Halves { high, low };
-        let [high, low] = &self.x;
-        let x = Halves { high, low };
+        self.take_shift(shift);
+        let [x, shift] = [&self.x, &self.shift].map(|[high, low]| Halves { high, low });
         (Single { x, shift }, &mut self.memory)
+    }
+
+    fn take_shift(&mut self, shift: Halves<'_>) {
+        for (own, part) in self.shift.iter_mut().zip([shift.high, shift.low]) {
+            own.iter_mut().zip(part).for_each(|(own, s)| *own = *s);
+        }
     }
 }
 
@@ -211,10 +215,29 @@ impl<T: Real, D: Differences<T>> OuterSums<'_, T, D> {
             return;
         }
         self.weigh_panel::<S>(simd, rows, panel);
+        if R > HALF {
+            // Sixteen features against one panel would load more than they multiply.
+            self.add_features::<S, HALF>(simd, rows, panel, 0);
+            self.add_features::<S, HALF>(simd, rows, panel, HALF);
+        } else {
+            self.add_features::<S, R>(simd, rows, panel, 0);
+        }
+    }
+
+    /// Adds the products of a panel's R features from number `first` on with it and all panels before.
+    #[inline(always)]
+    fn add_features<S: Simd, const R: usize>(
+        &mut self,
+        simd: S,
+        rows: &Rows,
+        panel: usize,
+        first: usize,
+    ) {
+        let lanes = T::lanes::<S>();
         // What is added to has to fit into 32 registers, or 16.
         let most = match (S::F64_LANES == 8, R) {
-            (true, 16) | (false, 8..) => 1,
-            (true, 8) => 3,
+            (false, 8..) => 1,
+            (true, 8..) => 3,
             (false, _) => 2,
             _ => 4,
         };
@@ -225,12 +248,11 @@ impl<T: Real, D: Differences<T>> OuterSums<'_, T, D> {
             let left = panel + 1 - before;
             let n = left.div_ceil(left.div_ceil(most));
             let z = &z[before * rows.n..(before + n) * rows.n];
-            let at = panel * lanes * rows.width + before * lanes;
+            let at = (panel * lanes + first) * rows.width + before * lanes;
             let square = &mut self.memory.square[at..];
-            let weighted = &self.memory.weighted;
+            let weighted = &self.memory.weighted[first..];
             match n {
-                1 if R <= 8 => rows.add_products::<T, S, R, 1, 2>(simd, weighted, z, square),
-                1 => rows.add_products::<T, S, R, 1, 1>(simd, weighted, z, square),
+                1 => rows.add_products::<T, S, R, 1, 2>(simd, weighted, z, square),
                 2 => rows.add_products::<T, S, R, 2, 1>(simd, weighted, z, square),
                 3 => rows.add_products::<T, S, R, 3, 1>(simd, weighted, z, square),
                 _ => rows.add_products::<T, S, R, 4, 1>(simd, weighted, z, square),
@@ -293,7 +315,8 @@ impl Rows {
         let zero = T::splat(simd, T::default());
         let mut products = [[[zero; V]; R]; U];
         let z: [&[T::Vector<S>]; V] = std::array::from_fn(|v| &z[v * n..(v + 1) * n]);
-        for (at, weighted) in weighted.chunks_exact(U * lanes).take(n / U).enumerate() {
+        // The last row ends where its features do.
+        for (at, weighted) in weighted.chunks(U * lanes).take(n / U).enumerate() {
             for u in 0..U {
                 let weighted = &weighted[u * lanes..][..R];
                 for a in 0..R {

@@ -2,12 +2,13 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::differences::{Differences, Lanes, Plain};
 use super::panels::{OuterSums, PanelMemory, Panels};
-use super::real::{Differences, Double, Lanes, MOST_LANES, Real};
+use super::real::{MOST_LANES, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
-const TILE: usize = 4;
+pub(crate) const TILE: usize = 4;
 /// Vectors that are summed side by side where there is one sum, to hide the latency of an addition.
 pub(super) const CHAINS: usize = 4;
 
@@ -15,12 +16,14 @@ pub(super) const CHAINS: usize = 4;
 #[inline(always)]
 pub(super) fn most_in_registers<S: Simd>() -> usize {
     if S::F64_LANES == 8 {
-        16
+        MOST_IN_REGISTERS
     } else {
         LEAST_IN_REGISTERS
     }
 }
 
+/// [`most_in_registers`] of the instruction set for which it is most.
+pub(crate) const MOST_IN_REGISTERS: usize = 16;
 /// [`most_in_registers`] of the instruction set for which it is least.
 pub(super) const LEAST_IN_REGISTERS: usize = 12;
 
@@ -52,7 +55,7 @@ pub fn dense_sums(
     );
     let (panels, memory) = panels.about(shift);
     Arch::new().dispatch(DenseSums {
-        differences: Double { x, shift },
+        differences: Plain { x, shift },
         panels,
         memory,
         r,
@@ -62,17 +65,17 @@ pub fn dense_sums(
 }
 
 #[doc(hidden)]
-pub struct DenseSums<'a, T: Copy + Default, D> {
+pub struct DenseSums<'a, T: Copy + Default, D, P> {
     pub differences: D,
     /// The same in panels.
-    pub panels: D,
+    pub panels: P,
     pub memory: &'a mut PanelMemory<T>,
     pub r: &'a [T],
     pub sums: &'a mut [f64],
     pub products: &'a mut [f64],
 }
 
-impl<T: Real, D: Differences<T>> WithSimd for DenseSums<'_, T, D> {
+impl<T: Real, D: Differences<T>, P: Differences<T>> WithSimd for DenseSums<'_, T, D, P> {
     type Output = f64;
 
     #[inline(always)]
@@ -101,7 +104,7 @@ impl<T: Real, D: Differences<T>> WithSimd for DenseSums<'_, T, D> {
     }
 }
 
-impl<T: Real, D: Differences<T>> DenseSums<'_, T, D> {
+impl<T: Real, D: Differences<T>, P> DenseSums<'_, T, D, P> {
     /// R features from number i on: their sums, and their products with themselves and those before.
     ///
     /// What is summed stays in the registers; differences are rather taken again than stored.
@@ -279,7 +282,7 @@ pub fn diagonal_sums(
         [BLOCK_ROWS, shift.len(), shift.len()]
     );
     Arch::new().dispatch(DiagonalSums {
-        differences: Double { x, shift },
+        differences: Plain { x, shift },
         r,
         sums,
         squares,

@@ -2,8 +2,9 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::differences::{Differences, Lanes, Plain};
 use super::product::{LinearMap, ROWS, add_column, add_rectangle};
-use super::real::{Differences, Double, Lanes, Real};
+use super::real::Real;
 use crate::block::BLOCK_ROWS;
 
 /// What is written for a squared distance s: `addend + factor * s`, rounded once.
@@ -100,7 +101,7 @@ impl Whitener {
         assert_eq!(out.len(), BLOCK_ROWS);
         Arch::new().dispatch(SquaredNorm {
             whitener: self,
-            differences: Double { x, shift: mean },
+            differences: Plain { x, shift: mean },
             centred,
             line,
             out,
@@ -243,7 +244,7 @@ pub(crate) fn scaled_distances(
     assert!(reciprocal_sd.len() == mean.len() || reciprocal_sd.len() == 1);
     assert_eq!(out.len(), BLOCK_ROWS);
     Arch::new().dispatch(ScaledNorm {
-        differences: Double { x, shift: mean },
+        differences: Plain { x, shift: mean },
         reciprocal_sd,
         line,
         out,
@@ -271,10 +272,9 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
             let scales = self.reciprocal_sd.iter().cycle();
             for (lanes, scale) in self.differences.features::<S>().zip(scales) {
                 let scale = T::splat(simd, *scale);
-                let z = lanes.load::<V>(simd, lane * V);
+                let y = lanes.scaled::<V>(simd, lane * V, scale);
                 for v in 0..V {
-                    let y = T::times(simd, z[v], scale);
-                    sums[v] = T::mul_add(simd, y, y, sums[v]);
+                    sums[v] = T::mul_add(simd, y[v], y[v], sums[v]);
                 }
             }
             out.copy_from_slice(&self.line.of::<S, V>(simd, sums));

@@ -10,7 +10,10 @@ use super::GaussianMixture;
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::covariance::{Moments, SingleFactor};
-use crate::kernels::{DenseSums, DiagonalSums, Halves, Line, Normalize, Panels, Single, halves};
+use crate::kernels::{
+    Centre, Centred, DenseSums, DiagonalSums, Differences, Halves, Line, MOST_IN_REGISTERS, Narrow,
+    Normalize, PanelMemory, Panels, Plain, Single, TILE, halves,
+};
 
 /// Expert: a mixture ready to evaluate blocks in single precision.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub struct SingleScratch {
     pub log_density: Aligned<f64>,
     /// The block, high and low parts.
     x: [Aligned<f32>; 2],
+    /// Whether no low part is anything but 0, as in a table of f32 whose frame has no offset.
+    is_narrow: bool,
     shift: [Vec<f32>; 2],
     centred: Aligned<f32>,
     panels: Panels<f32>,
@@ -46,6 +51,7 @@ impl SingleScratch {
             joint: Aligned::zeros(model.n_components() * BLOCK_ROWS),
             log_density: Aligned::zeros(BLOCK_ROWS),
             x: [lanes(), lanes()],
+            is_narrow: false,
             shift: [vec![0.0; d], vec![0.0; d]],
             centred: lanes(),
             panels: Panels::default(),
@@ -87,19 +93,23 @@ impl SingleMixture {
             joint,
             log_density,
             x: [high, low],
+            is_narrow,
             centred,
             is_in_panels,
             ..
         } = scratch;
-        split_into(block.values(), high, low);
+        *is_narrow = split_into(block.values(), high, low);
         *is_in_panels = false;
-        let x = Halves { high, low };
         for (k, joint) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
             let factor = &self.factors[if self.factors.len() == 1 { 0 } else { k }];
-            let [high, low] = &self.means[k];
-            let shift = Halves { high, low };
+            let shift = view(&self.means[k]);
             let line = Line::log_joint(self.constants[k]);
-            factor.distances(Single { x, shift }, centred, line, joint);
+            if *is_narrow {
+                factor.distances(Narrow { x: high, shift }, centred, line, joint);
+            } else {
+                let x = Halves { high, low };
+                factor.distances(Single { x, shift }, centred, line, joint);
+            }
         }
         !Arch::new().dispatch(Normalize {
             joint,
@@ -123,49 +133,92 @@ impl Moments {
         let SingleScratch {
             joint,
             x: [high, low],
-            shift: [shift_high, shift_low],
+            is_narrow,
+            shift: parts,
+            centred,
             panels,
             is_in_panels,
             ..
         } = scratch;
+        let x = Halves { high, low };
         if part.scatter.len() != shift.len() && !*is_in_panels {
-            panels.read_halves(Halves { high, low });
+            panels.read_halves(x);
             *is_in_panels = true;
         }
         let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
         self.observe_sums(shift, part, |part, shift| {
-            split_into(shift, shift_high, shift_low);
-            let differences = Single {
-                x: Halves { high, low },
-                shift: Halves {
-                    high: shift_high,
-                    low: shift_low,
-                },
+            let [high, low] = &mut *parts;
+            let is_plain = split_into(shift, high, low) && *is_narrow;
+            let shift = view(parts);
+            let is_diagonal = part.scatter.len() == shift.high.len();
+            let plain = Plain {
+                x: x.high,
+                shift: shift.high,
             };
-            let (sums, products) = (&mut part.mean, &mut part.scatter);
-            part.occupancy = if products.len() == shift.len() {
-                Arch::new().dispatch(DiagonalSums {
-                    differences,
-                    r,
-                    sums,
-                    squares: products,
-                })
-            } else {
-                let (panels, memory) = panels.about_halves(differences.shift);
-                Arch::new().dispatch(DenseSums {
-                    differences,
-                    panels,
-                    memory,
-                    r,
-                    sums,
-                    products,
-                })
+            let single = Single { x, shift };
+            part.occupancy = match (is_diagonal, is_plain) {
+                (true, true) => diagonal(plain, r, part),
+                (true, false) => diagonal(single, r, part),
+                (false, true) => {
+                    let (panels, memory) = panels.about(shift.high);
+                    dense(plain, panels, memory, centred, r, part)
+                }
+                (false, false) => {
+                    let (panels, memory) = panels.about_halves(shift);
+                    dense(single, panels, memory, centred, r, part)
+                }
             };
             part.occupancy *= weight;
             part.mean.iter_mut().for_each(|m| *m *= weight);
             part.scatter.iter_mut().for_each(|s| *s *= weight);
         });
     }
+}
+
+fn diagonal(differences: impl Differences<f32>, r: &[f32], part: &mut Moments) -> f64 {
+    Arch::new().dispatch(DiagonalSums {
+        differences,
+        r,
+        sums: &mut part.mean,
+        squares: &mut part.scatter,
+    })
+}
+
+/// Differences that several tiles read are taken once, into `centred`: they cost two or three steps, where those of double precision cost one.
+fn dense(
+    differences: impl Differences<f32>,
+    panels: impl Differences<f32>,
+    memory: &mut PanelMemory<f32>,
+    centred: &mut [f32],
+    r: &[f32],
+    part: &mut Moments,
+) -> f64 {
+    let (sums, products) = (&mut part.mean, &mut part.scatter);
+    if (TILE + 1..=MOST_IN_REGISTERS).contains(&sums.len()) {
+        let z = centred;
+        Arch::new().dispatch(Centre { differences, z });
+        return Arch::new().dispatch(DenseSums {
+            differences: Centred { z },
+            panels,
+            memory,
+            r,
+            sums,
+            products,
+        });
+    }
+    Arch::new().dispatch(DenseSums {
+        differences,
+        panels,
+        memory,
+        r,
+        sums,
+        products,
+    })
+}
+
+fn view(parts: &[Vec<f32>; 2]) -> Halves<'_> {
+    let [high, low] = parts;
+    Halves { high, low }
 }
 
 fn split(values: &[f64]) -> [Vec<f32>; 2] {
@@ -175,8 +228,9 @@ fn split(values: &[f64]) -> [Vec<f32>; 2] {
     parts
 }
 
-fn split_into(values: &[f64], high: &mut [f32], low: &mut [f32]) {
-    Arch::new().dispatch(Split { values, high, low });
+/// Whether all low parts are 0.
+fn split_into(values: &[f64], high: &mut [f32], low: &mut [f32]) -> bool {
+    Arch::new().dispatch(Split { values, high, low })
 }
 
 struct Split<'a> {
@@ -186,12 +240,16 @@ struct Split<'a> {
 }
 
 impl WithSimd for Split<'_> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
+    fn with_simd<S: Simd>(self, _simd: S) -> bool {
+        let mut bits = 0;
         for ((v, high), low) in self.values.iter().zip(self.high).zip(self.low) {
             (*high, *low) = halves(*v);
+            bits |= low.to_bits();
         }
+        // But for the sign of a zero.
+        bits << 1 == 0
     }
 }

@@ -6,7 +6,7 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
 use gmm_core::kernels::operations::{
-    DenseSums, DiagonalSums, Double, Line, Normalize, ScaledNorm, SquaredNorm,
+    DenseSums, DiagonalSums, Line, Normalize, Plain, ScaledNorm, SquaredNorm,
 };
 use gmm_core::kernels::{
     Panels, Whitener, dense_sums, diagonal_sums, exp_nonpositive, normalize_joint, packed_len,
@@ -119,7 +119,7 @@ fn dense_sums_agree(x: &[f64], shift: &[f64], r: &[f64]) {
         set.dispatch(panels.reading(x));
         let (panels, memory) = panels.about(shift);
         *n = set.dispatch(DenseSums {
-            differences: Double { x, shift },
+            differences: Plain { x, shift },
             panels,
             memory,
             r,
@@ -198,7 +198,7 @@ proptest! {
         let expected = naive::whitened_squared_norms(&w, &centred);
         let buffers = (vec![f64::NAN; d * BLOCK_ROWS], vec![f64::NAN; BLOCK_ROWS]);
         let results = on_each(&buffers, |set, (centred, squared)| {
-            set.dispatch(SquaredNorm { whitener: &whitener, differences: Double { x: &x, shift: &mean }, centred, line: Line::squared(), out: squared });
+            set.dispatch(SquaredNorm { whitener: &whitener, differences: Plain { x: &x, shift: &mean }, centred, line: Line::squared(), out: squared });
         });
         for (_, squared) in &results {
             for (i, (found, expected)) in squared.iter().zip(&expected).enumerate() {
@@ -238,7 +238,7 @@ proptest! {
         let reciprocal_sd = &scales[..if is_isotropic { 1 } else { d }];
         let scale = |j: usize| reciprocal_sd[if is_isotropic { 0 } else { j }];
         let results = on_each(&vec![f64::NAN; BLOCK_ROWS], |set, squared| {
-            set.dispatch(ScaledNorm { differences: Double { x: &x, shift: &mean }, reciprocal_sd, line: Line::squared(), out: squared });
+            set.dispatch(ScaledNorm { differences: Plain { x: &x, shift: &mean }, reciprocal_sd, line: Line::squared(), out: squared });
         });
         let features = features(&x);
         for i in 0..BLOCK_ROWS {
@@ -271,7 +271,7 @@ proptest! {
         let sizes = naive_sums(&absolute, &r);
         let buffers = (0.0, vec![f64::NAN; d], vec![f64::NAN; d]);
         let results = on_each(&buffers, |set, (n, sums, squares)| {
-            *n = set.dispatch(DiagonalSums { differences: Double { x: &x, shift: &shift }, r: &r, sums, squares });
+            *n = set.dispatch(DiagonalSums { differences: Plain { x: &x, shift: &shift }, r: &r, sums, squares });
         });
         for (found, sums, squares) in &results {
             prop_assert!((found - n).abs() <= LANES * EPS * n);

@@ -4,7 +4,7 @@
 use gmm_core::Samples;
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::kernels::operations::{
-    DenseSums, DiagonalSums, Double, Line, Normalize, ScaledNorm, SquaredNorm,
+    DenseSums, DiagonalSums, Line, Normalize, Plain, ScaledNorm, SquaredNorm,
 };
 use gmm_core::kernels::{Panels, Whitener, packed_len};
 use gmm_testkit::naive::{self, Form, MStep, Mixture};
@@ -35,7 +35,7 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
     let mut panels = Panels::default();
     set.dispatch(panels.reading(x));
     for (k, out) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
-        let differences = Double {
+        let differences = Plain {
             x,
             shift: &m.means[k],
         };
@@ -79,7 +79,7 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
     for (k, r) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
         // Lanes past the last row have weight 0.
         r[block.len()..].fill(0.0);
-        let differences = Double {
+        let differences = Plain {
             x,
             shift: &m.means[k],
         };

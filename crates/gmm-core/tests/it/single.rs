@@ -7,7 +7,8 @@ use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
 use gmm_core::faer::Mat;
 use gmm_core::kernels::operations::{
-    DenseSums, DiagonalSums, Double, Halves, Line, Normalize, ScaledNorm, Single,
+    Centre, Centred, DenseSums, DiagonalSums, Halves, Line, Narrow, Normalize, Plain, ScaledNorm,
+    Single,
 };
 use gmm_core::kernels::packed_len;
 use gmm_core::kernels::{Panels, dense_sums, exp_nonpositive_single};
@@ -122,7 +123,7 @@ proptest! {
         let d = shift.len();
         let (parts, shift_parts) = (halves(&x), halves(&shift));
         let single = Single { x: view(&parts), shift: view(&shift_parts) };
-        let double = Double { x: &x, shift: &shift };
+        let double = Plain { x: &x, shift: &shift };
         let bound = (LANES + 10.0) * U;
         let (n, products) = dense_sums_agree(&x, &shift, &r);
         let diagonal = on_each(&(0.0, vec![0.0; d], vec![0.0; d]), |set, (n, sums, squares)| {
@@ -143,6 +144,76 @@ proptest! {
         });
         for (found, expected) in norms.iter().flat_map(|norms| norms.iter().zip(&expected)) {
             prop_assert!((f64::from(*found) - expected).abs() <= (d as f64 + 10.0) * U * expected);
+        }
+    }
+
+    /// Of rows in single precision less is computed: the same differences, or a shift of single precision, or differences that are there.
+    #[test]
+    fn rows_of_single_precision(
+        (x, shift) in (1usize..=40).prop_flat_map(|d| (lanes(d), vec(-10.0..10.0, d))),
+        r in vec(0.0f32..1.0, BLOCK_ROWS),
+        scale in 0.01f32..10.0,
+    ) {
+        let d = shift.len();
+        let [x, _] = halves(&x);
+        let wide: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+        let shift_parts = halves(&shift);
+        let (zeros, shift_of_48_bits) = (vec![0.0; x.len()], view(&shift_parts));
+        let narrow = Narrow { x: &x, shift: shift_of_48_bits };
+        let single = Single { x: Halves { high: &x, low: &zeros }, shift: shift_of_48_bits };
+        let centred = on_each(&[zeros.clone(), zeros.clone()], |set, [one, other]| {
+            set.dispatch(Centre { differences: narrow, z: one });
+            set.dispatch(Centre { differences: single, z: other });
+        });
+        for [one, other] in &centred {
+            for (one, other) in one.iter().zip(other) {
+                prop_assert_eq!(one.to_bits(), other.to_bits());
+            }
+        }
+        let double = Plain { x: &wide, shift: &shift };
+        let mut expected = vec![0.0; BLOCK_ROWS];
+        Arch::new().dispatch(ScaledNorm { differences: double, reciprocal_sd: &[f64::from(scale)], line: Line::squared(), out: &mut expected });
+        let norms = on_each(&vec![0f32; BLOCK_ROWS], |set, squared| {
+            set.dispatch(ScaledNorm { differences: narrow, reciprocal_sd: &[scale], line: Line::squared(), out: squared });
+        });
+        for (found, expected) in norms.iter().flat_map(|norms| norms.iter().zip(&expected)) {
+            // The low part of the shift, which is at most U of 10, times the scale is rounded apart.
+            let small = d as f64 * (20.0 * U * f64::from(scale)).powi(2);
+            prop_assert!((f64::from(*found) - expected).abs() <= (d as f64 + 10.0) * U * expected + small);
+        }
+        // A shift without low parts.
+        let [shift, _] = shift_parts;
+        let plain = Plain { x: &x, shift: &shift };
+        let shift: Vec<f64> = shift.iter().map(|s| f64::from(*s)).collect();
+        let wide_r: Vec<f64> = r.iter().map(|r| f64::from(*r)).collect();
+        let (mut sums, mut products) = (vec![0.0; d], vec![0.0; packed_len(d)]);
+        let mut panels = Panels::default();
+        panels.read(&wide);
+        let n = dense_sums(&wide, &wide_r, &shift, &mut panels, &mut sums, &mut products);
+        let bound = (LANES + 10.0) * U;
+        let buffers = (vec![0.0; d], vec![0.0; d], vec![0.0; packed_len(d)]);
+        let found = on_each(&buffers, |set, (squares, sums, products)| {
+            set.dispatch(DiagonalSums { differences: plain, r: &r, sums, squares });
+            let mut z = vec![0.0; x.len()];
+            set.dispatch(Centre { differences: plain, z: &mut z });
+            let mut panels = Panels::default();
+            for part in panels.reading_halves(Halves { high: &x, low: &zeros }) {
+                set.dispatch(part);
+            }
+            let (panels, memory) = panels.about(plain.shift);
+            set.dispatch(DenseSums { differences: Centred { z: &z }, panels, memory, r: &r, sums, products });
+        });
+        for (squares, found_sums, found_products) in &found {
+            for (j, found) in squares.iter().enumerate() {
+                let expected = products[j * (j + 1) / 2 + j];
+                prop_assert!((found - expected).abs() <= bound * expected, "{found} {expected}");
+            }
+            for (found, expected) in found_sums.iter().zip(&sums) {
+                prop_assert!((found - expected).abs() <= bound * 20.0 * n, "{found} {expected}");
+            }
+            for (found, expected) in found_products.iter().zip(&products) {
+                prop_assert!((found - expected).abs() <= bound * 400.0 * n, "{found} {expected}");
+            }
         }
     }
 
@@ -198,9 +269,16 @@ fn mixture(form: CovarianceType, d: usize) -> (GaussianMixture, Mat<f64>) {
 
 #[test]
 fn a_block_agrees_with_double_precision() {
+    let sizes = [1, 2, 5, 8, 17]
+        .into_iter()
+        .flat_map(|d| [(d, false), (d, true)]);
     for form in CovarianceType::ALL {
-        for d in [1, 2, 5, 8] {
-            let (model, x) = mixture(form, d);
+        for (d, is_narrow) in sizes.clone() {
+            let (model, mut x) = mixture(form, d);
+            if is_narrow {
+                x.col_iter_mut()
+                    .for_each(|column| column.iter_mut().for_each(|x| *x = f64::from(*x as f32)));
+            }
             let weights: Vec<f64> = (0..200).map(|i| [1.0, 2.0][i % 2]).collect();
             let mut block = Block::new(d);
             let samples = Samples::from(&x).with_weights(&weights);
@@ -238,7 +316,10 @@ fn a_block_agrees_with_double_precision() {
                 .map(|r| f64::from(*r))
                 .collect();
             let zeros = || Moments::zeros(form.structure(), d);
-            let shift: Vec<f64> = (0..d).map(|j| model.means()[(k, j)]).collect();
+            let shift: Vec<f64> = (0..d)
+                .map(|j| model.means()[(k, j)])
+                .map(|m| if is_narrow { f64::from(m as f32) } else { m })
+                .collect();
             let (mut found, mut expected, mut part) = (zeros(), zeros(), zeros());
             found.observe_single(&mut narrow, k, 2.0, &shift, &mut part);
             let doubled: Vec<f64> = r.iter().map(|r| 2.0 * r).collect();
