@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::{Ellipsoid, GaussianMixture, Samples, Scratch};
+use gmm_core::{Ellipsoid, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
 use rayon::prelude::*;
 
 use crate::Error;
@@ -25,6 +25,9 @@ const MIN_COMPONENTS: usize = 32;
 const MAX_FEATURES: usize = 64;
 /// If more than this part of the pairs of blocks and components had to be evaluated, bounds don't pay.
 const WORTHWHILE: f64 = 0.5;
+
+/// Blocks of the table that are asked whether anything can be left out.
+const N_SAMPLED: usize = 4;
 
 /// An order of the rows, and an ellipsoid around each of its blocks.
 pub(crate) struct Compact {
@@ -46,6 +49,9 @@ impl Compact {
         let n = x.n_samples();
         let is_large = model.n_components() >= MIN_COMPONENTS && n >= 4 * BLOCK_ROWS;
         if !is_large || x.n_features() > MAX_FEATURES || u32::try_from(n).is_err() {
+            return Ok(None);
+        }
+        if !are_apart(model, &Table { x, frame })? {
             return Ok(None);
         }
         let (order, groups) = order(&labels(model, x, frame)?, &chain(model));
@@ -137,6 +143,28 @@ impl Blocks for OrderedBlocks<'_> {
         block.hide_weightless();
         Ok(block)
     }
+}
+
+/// Whether, in some blocks of the table, few enough pairs of rows and components say anything: a block of whatever order has to evaluate
+/// the components that say something about any of its rows.
+fn are_apart(model: &GaussianMixture, rows: &Table<'_>) -> Result<bool, Error> {
+    let (mut memory, mut scratch) = (None, Scratch::new(model));
+    let (mut n_active, mut n_rows) = (0, 0);
+    for sample in 0..N_SAMPLED {
+        let block = rows.block(sample * rows.n_blocks() / N_SAMPLED, &mut memory)?;
+        model.responsibilities_of_block(block, &mut scratch);
+        let counted = (0..block.len()).filter(|&i| block.weights()[i] > 0.0);
+        for i in counted {
+            n_rows += 1;
+            let shares = scratch.joint[i..].iter().step_by(BLOCK_ROWS);
+            let weights = model.weights().iter();
+            n_active += shares
+                .zip(weights)
+                .filter(|(r, w)| **r > NEGLIGIBLE * **w)
+                .count();
+        }
+    }
+    Ok(n_active as f64 <= WORTHWHILE * (n_rows * model.n_components()) as f64)
 }
 
 /// The most probable component of each row.

@@ -11,7 +11,8 @@ use pulp::{Arch, Simd, WithSimd};
 use super::{GaussianMixture, Scratch};
 use crate::block::{BLOCK_ROWS, Block};
 use crate::cholesky::Cholesky;
-use crate::kernels::normalize_joint;
+use crate::covariance::{Moments, Structure};
+use crate::kernels::{Panels, Whitener, normalize_joint};
 
 /// The largest responsibility, as a part of the component's weight, that may be left out: 2^-58. Where all that is left out of a
 /// component in N rows is that small, it is below 2^-58 of the N πₖ rows that its weight stands for, and its part of the scatter below
@@ -38,55 +39,49 @@ impl Ellipsoid {
     /// The ellipsoid of the rows' own covariance about their mean; `None` if no row counts.
     pub fn around(block: &Block) -> Option<Self> {
         let d = block.n_features();
-        let lanes: Vec<usize> = (0..block.len())
-            .filter(|&i| block.weights()[i] > 0.0)
-            .collect();
-        if lanes.is_empty() {
-            return None;
+        let counts = |i: &usize| block.weights()[*i] > 0.0;
+        let first = (0..block.len()).find(counts)?;
+        let mut r = [0.0; BLOCK_ROWS];
+        for (r, weight) in r.iter_mut().zip(block.weights()) {
+            *r = if *weight > 0.0 { 1.0 } else { 0.0 };
         }
-        let mean =
-            |j: usize| lanes.iter().map(|&i| block.feature(j)[i]).sum::<f64>() / lanes.len() as f64;
-        let centre: Vec<f64> = (0..d).map(mean).collect();
-        let centred = |i: usize, j: usize| block.feature(j)[i] - centre[j];
+        let shift: Vec<f64> = (0..d).map(|j| block.feature(j)[first]).collect();
+        let zeros = Moments::zeros(Structure::Dense, d);
+        let (mut moments, mut part, mut panels) = (zeros.clone(), zeros, Panels::default());
+        panels.read(block.values());
+        moments.observe(block, &r, &shift, &mut part, &mut panels);
+        let centre: Vec<f64> = shift
+            .iter()
+            .zip(&moments.mean)
+            .map(|(s, m)| s + m)
+            .collect();
         let mut shape = Mat::from_fn(d, d, |a, b| {
-            lanes
-                .iter()
-                .map(|&i| centred(i, a) * centred(i, b))
-                .sum::<f64>()
-                / lanes.len() as f64
+            moments.entry(a.max(b), a.min(b)) / moments.occupancy
         });
         let size = (0..d).map(|j| shape[(j, j)]).sum::<f64>() / d as f64;
         // Any shape is right; a round part makes that of few or equal rows regular.
         for j in 0..d {
             shape[(j, j)] += 1e-6 * (shape[(j, j)] + size);
         }
+        let (mut centred, mut squared) = (vec![0.0; block.values().len()], [0.0; BLOCK_ROWS]);
+        let mut radius = |whitener: &Whitener| {
+            whitener.squared_norm(block.values(), &centre, &mut centred, &mut squared);
+            let counted = (0..block.len()).filter(counts).map(|i| squared[i]);
+            counted.fold(0.0, f64::max).sqrt()
+        };
+        let unit = |a: usize, b: usize| f64::from(u8::from(a == b));
         let Ok(factor) = Cholesky::new(shape.as_ref()) else {
             // All rows are one point, or nearly: a ball.
-            let squared = |i: usize| (0..d).map(|j| centred(i, j).powi(2)).sum::<f64>();
-            let radius = lanes.iter().map(|&i| squared(i)).fold(0.0, f64::max).sqrt();
-            let unit = |a: usize| (0..=a).map(move |b| f64::from(u8::from(a == b)));
             return Some(Self {
+                radius: radius(&Whitener::new(d, unit)),
+                lower: packed(d, unit),
                 centre,
-                lower: (0..d).flat_map(unit).collect(),
-                radius,
             });
         };
-        let squared = |i: usize| {
-            let coordinate = |a: usize| {
-                (0..=a)
-                    .map(|b| factor.inverse[(a, b)] * centred(i, b))
-                    .sum::<f64>()
-            };
-            (0..d).map(|a| coordinate(a).powi(2)).sum::<f64>()
-        };
-        let radius = lanes.iter().map(|&i| squared(i)).fold(0.0, f64::max).sqrt();
-        let lower = &factor.lower;
         Some(Self {
-            lower: (0..d)
-                .flat_map(|a| (0..=a).map(move |b| lower[(a, b)]))
-                .collect(),
+            radius: radius(&Whitener::new(d, |a, b| factor.inverse[(a, b)])),
+            lower: packed(d, |a, b| factor.lower[(a, b)]),
             centre,
-            radius,
         })
     }
 
@@ -104,6 +99,14 @@ impl Ellipsoid {
         }
         buffer.iter().map(|s| s * s).sum::<f64>().sqrt()
     }
+}
+
+/// The lower triangle of a matrix, row by row.
+fn packed(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let entry = &entry;
+    (0..d)
+        .flat_map(|a| (0..=a).map(move |b| entry(a, b)))
+        .collect()
 }
 
 impl GaussianMixture {
