@@ -79,6 +79,7 @@ pub(crate) fn assignment(
         panels: Panels::default(),
         joint: Aligned::zeros(n_components * BLOCK_ROWS),
         log_density: Aligned::default(),
+        bounds: None,
         active: (0..n_components).collect(),
     };
     let pass = Pass {

@@ -1,7 +1,7 @@
 //! What evaluation needs of one covariance matrix: a whitening factor and half its log-determinant.
 
 use faer::Mat;
-use pulp::Arch;
+use pulp::{Arch, Simd};
 
 use super::{Covariances, Structure, symmetric};
 use crate::Error;
@@ -230,17 +230,31 @@ impl Factor {
         }
     }
 
-    /// `out = L⁻ᵀ z`.
+    /// `out = L⁻¹ z` of several z, whose numbers lie in the lanes of V vectors.
     #[inline(always)]
-    pub(crate) fn whiten_transposed(&self, z: &[f64], out: &mut [f64]) {
+    pub(crate) fn whiten_lanes<S: Simd, const V: usize>(
+        &self,
+        simd: S,
+        z: &[[S::f64s; V]],
+        out: &mut [[S::f64s; V]],
+    ) {
         match &self.kind {
-            Kind::Dense { whitener, .. } => whitener.apply_transposed(z, out),
-            Kind::Axes { reciprocal_sd, .. } => {
-                let scaled = z.iter().zip(reciprocal_sd.iter().cycle());
-                out.iter_mut()
-                    .zip(scaled)
-                    .for_each(|(o, (z, r))| *o = z * r);
-            }
+            Kind::Dense { whitener, .. } => whitener.apply_lanes(simd, z, out),
+            Kind::Axes { reciprocal_sd, .. } => scale_lanes(simd, z, reciprocal_sd, out),
+        }
+    }
+
+    /// `out = L⁻ᵀ z` of several z.
+    #[inline(always)]
+    pub(crate) fn whiten_lanes_transposed<S: Simd, const V: usize>(
+        &self,
+        simd: S,
+        z: &[[S::f64s; V]],
+        out: &mut [[S::f64s; V]],
+    ) {
+        match &self.kind {
+            Kind::Dense { whitener, .. } => whitener.apply_lanes_transposed(simd, z, out),
+            Kind::Axes { reciprocal_sd, .. } => scale_lanes(simd, z, reciprocal_sd, out),
         }
     }
 
@@ -256,6 +270,21 @@ impl Factor {
                 .iter_mut()
                 .zip(sd.iter().cycle())
                 .for_each(|(z, s)| *z *= s),
+        }
+    }
+}
+
+#[inline(always)]
+fn scale_lanes<S: Simd, const V: usize>(
+    simd: S,
+    z: &[[S::f64s; V]],
+    scales: &[f64],
+    out: &mut [[S::f64s; V]],
+) {
+    for ((out, z), scale) in out.iter_mut().zip(z).zip(scales.iter().cycle()) {
+        let scale = simd.splat_f64s(*scale);
+        for v in 0..V {
+            out[v] = simd.mul_f64s(z[v], scale);
         }
     }
 }

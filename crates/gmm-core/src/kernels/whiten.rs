@@ -108,15 +108,53 @@ impl Whitener {
         });
     }
 
-    /// `out = W'z` for one vector.
+    /// `out = W z` of several z, whose numbers lie in the lanes of V vectors.
     #[inline(always)]
-    pub fn apply_transposed(&self, z: &[f64], out: &mut [f64]) {
-        out.fill(0.0);
+    pub(crate) fn apply_lanes<S: Simd, const V: usize>(
+        &self,
+        simd: S,
+        z: &[[S::f64s; V]],
+        out: &mut [[S::f64s; V]],
+    ) {
+        let zero = [simd.splat_f64s(0.0); V];
         for (rows, group) in self.map.groups() {
-            for (coefficients, sum) in group.chunks_exact(rows.len()).zip(out.iter_mut()) {
-                for (c, z) in coefficients.iter().zip(&z[rows.start..]) {
-                    *sum += c * z;
+            let mut sums = [zero; ROWS];
+            for (coefficients, z) in group.chunks_exact(rows.len()).zip(z) {
+                for (sum, c) in sums.iter_mut().zip(coefficients) {
+                    let c = simd.splat_f64s(*c);
+                    for v in 0..V {
+                        sum[v] = simd.mul_add_e_f64s(c, z[v], sum[v]);
+                    }
                 }
+            }
+            let n = rows.len();
+            out[rows].copy_from_slice(&sums[..n]);
+        }
+    }
+
+    /// `out = W'z` of several z.
+    #[inline(always)]
+    pub(crate) fn apply_lanes_transposed<S: Simd, const V: usize>(
+        &self,
+        simd: S,
+        z: &[[S::f64s; V]],
+        out: &mut [[S::f64s; V]],
+    ) {
+        let zero = [simd.splat_f64s(0.0); V];
+        out.fill(zero);
+        for (rows, group) in self.map.groups() {
+            let n = rows.len();
+            let mut of_rows = [zero; ROWS];
+            of_rows[..n].copy_from_slice(&z[rows]);
+            for (coefficients, out) in group.chunks_exact(n).zip(out.iter_mut()) {
+                let mut sum = *out;
+                for (c, z) in coefficients.iter().zip(&of_rows) {
+                    let c = simd.splat_f64s(*c);
+                    for v in 0..V {
+                        sum[v] = simd.mul_add_e_f64s(c, z[v], sum[v]);
+                    }
+                }
+                *out = sum;
             }
         }
     }

@@ -4,7 +4,7 @@ use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut};
 use rayon::prelude::*;
 
-use super::GaussianMixture;
+use super::{Bounds, GaussianMixture};
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
 use crate::kernels::{Line, Panels, normalize_joint};
@@ -15,7 +15,7 @@ use crate::{Aligned, Error, Samples};
 pub struct Scratch {
     /// n_features x [`BLOCK_ROWS`].
     pub centred: Aligned<f64>,
-    /// As `centred`, once a [`Discriminant`](super::Discriminant) has asked for it.
+    /// As `centred`, once a [`Discriminant`](super::Discriminant) or a compact block has asked for it.
     pub whitened: Aligned<f64>,
     /// What the moments of dense structures are summed in.
     pub panels: Panels,
@@ -23,6 +23,8 @@ pub struct Scratch {
     pub joint: Aligned<f64>,
     /// log p(xᵢ).
     pub log_density: Aligned<f64>,
+    /// Of some compact blocks, and the number of the first.
+    pub bounds: Option<(usize, Bounds)>,
     /// The component of each row of `joint` that is in use, but for that of noise: all of them, but in compact blocks.
     pub active: Vec<usize>,
 }
@@ -37,6 +39,7 @@ impl Scratch {
             panels: Panels::default(),
             joint: Aligned::zeros(model.n_classes() * BLOCK_ROWS),
             log_density: Aligned::zeros(BLOCK_ROWS),
+            bounds: None,
             active: (0..model.n_components()).collect(),
         }
     }

@@ -1,9 +1,11 @@
 //! The mixture: weights, means and covariances that were checked once, together with what evaluation needs.
 
 mod assign;
+mod bounds;
 mod compact;
 mod derive;
 mod discriminant;
+mod ellipsoid;
 mod evaluate;
 mod extrapolate;
 mod log_responsibilities;
@@ -14,8 +16,10 @@ mod tiny;
 
 use faer::{Mat, MatRef};
 
-pub use compact::{Ellipsoid, NEGLIGIBLE};
+pub use bounds::Bounds;
+pub use compact::NEGLIGIBLE;
 pub use discriminant::Discriminant;
+pub use ellipsoid::Ellipsoid;
 pub use evaluate::Scratch;
 use evaluate::Term;
 pub use noise::{Noise, Proportions};

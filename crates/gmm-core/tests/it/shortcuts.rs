@@ -74,7 +74,8 @@ proptest! {
         let block = block_of(&x, &weights);
         let (mut scratch, mut dense) = (Scratch::new(&model), Scratch::new(&model));
         let ellipsoid = Ellipsoid::around(&block).unwrap();
-        model.responsibilities_of_compact_block(&block, &ellipsoid, &mut scratch);
+        let bounds = model.bounds(&[Some(ellipsoid.clone())]);
+        model.responsibilities_of_compact_block(&block, &ellipsoid, &bounds, 0, &mut scratch);
         model.responsibilities_of_block(&block, &mut dense);
         let tolerance = 32.0 * f64::EPSILON;
         for i in (0..x.nrows()).filter(|&i| weights[i] > 0.0) {
@@ -107,7 +108,8 @@ proptest! {
             let block = block_of(&x, &vec![1.0; x.nrows()]);
             let mut scratch = Scratch::new(&model);
             let ellipsoid = Ellipsoid::around(&block).unwrap();
-            model.responsibilities_of_compact_block(&block, &ellipsoid, &mut scratch);
+            let bounds = model.bounds(&[Some(ellipsoid.clone())]);
+            model.responsibilities_of_compact_block(&block, &ellipsoid, &bounds, 0, &mut scratch);
             scratch.active.len()
         };
         // One component may lie within a thousandth of the bound.
@@ -168,12 +170,13 @@ fn an_ellipsoid_is_as_flat_as_its_rows() {
     let block = block_of(&x, &[1.0; 25]);
     let mut scratch = Scratch::new(&model);
     let ellipsoid = Ellipsoid::around(&block).unwrap();
-    assert!(model.responsibilities_of_compact_block(&block, &ellipsoid, &mut scratch));
+    let bounds = model.bounds(&[Some(ellipsoid.clone())]);
+    assert!(model.responsibilities_of_compact_block(&block, &ellipsoid, &bounds, 0, &mut scratch));
     assert_eq!(scratch.active, [0]);
     // Noise is everywhere: nothing is left out.
     let noisy = model.with_noise(Noise::new(0.1, -5.0).unwrap()).unwrap();
     let mut scratch = Scratch::new(&noisy);
-    assert!(!noisy.responsibilities_of_compact_block(&block, &ellipsoid, &mut scratch));
+    assert!(!noisy.responsibilities_of_compact_block(&block, &ellipsoid, &bounds, 0, &mut scratch));
     assert_eq!(scratch.active, [0, 1]);
     assert!(noisy.discriminant(&[0.0; 2]).is_none());
 }

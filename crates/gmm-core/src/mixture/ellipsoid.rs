@@ -1,0 +1,92 @@
+//! An ellipsoid around the rows of a block.
+
+use faer::Mat;
+
+use crate::block::{BLOCK_ROWS, Block};
+use crate::cholesky::Cholesky;
+use crate::covariance::{Moments, Structure};
+use crate::kernels::{Panels, Whitener};
+
+/// An ellipsoid that holds the rows of positive weight of a block.
+#[derive(Clone, Debug)]
+pub struct Ellipsoid {
+    pub(super) centre: Vec<f64>,
+    /// Rows of L, up to the diagonal.
+    pub(super) lower: Vec<f64>,
+    pub(super) radius: f64,
+}
+
+impl Ellipsoid {
+    /// The ellipsoid of the rows' own covariance about their mean; `None` if no row counts.
+    pub fn around(block: &Block) -> Option<Self> {
+        let d = block.n_features();
+        let counts = |i: &usize| block.weights()[*i] > 0.0;
+        let first = (0..block.len()).find(counts)?;
+        let mut r = [0.0; BLOCK_ROWS];
+        for (r, weight) in r.iter_mut().zip(block.weights()) {
+            *r = if *weight > 0.0 { 1.0 } else { 0.0 };
+        }
+        let shift: Vec<f64> = (0..d).map(|j| block.feature(j)[first]).collect();
+        let zeros = Moments::zeros(Structure::Dense, d);
+        let (mut moments, mut part, mut panels) = (zeros.clone(), zeros, Panels::default());
+        panels.read(block.values());
+        moments.observe(block, &r, &shift, &mut part, &mut panels);
+        let centre: Vec<f64> = shift
+            .iter()
+            .zip(&moments.mean)
+            .map(|(s, m)| s + m)
+            .collect();
+        let mut shape = Mat::from_fn(d, d, |a, b| {
+            moments.entry(a.max(b), a.min(b)) / moments.occupancy
+        });
+        let size = (0..d).map(|j| shape[(j, j)]).sum::<f64>() / d as f64;
+        // Any shape is right; a round part makes that of few or equal rows regular.
+        for j in 0..d {
+            shape[(j, j)] += 1e-6 * (shape[(j, j)] + size);
+        }
+        let (mut centred, mut squared) = (vec![0.0; block.values().len()], [0.0; BLOCK_ROWS]);
+        let mut radius = |whitener: &Whitener| {
+            whitener.squared_norm(block.values(), &centre, &mut centred, &mut squared);
+            let counted = (0..block.len()).filter(counts).map(|i| squared[i]);
+            counted.fold(0.0, f64::max).sqrt()
+        };
+        let unit = |a: usize, b: usize| f64::from(u8::from(a == b));
+        let Ok(factor) = Cholesky::new(shape.as_ref()) else {
+            // All rows are one point, or nearly: a ball.
+            return Some(Self {
+                radius: radius(&Whitener::new(d, unit)),
+                lower: packed(d, unit),
+                centre,
+            });
+        };
+        Some(Self {
+            radius: radius(&Whitener::new(d, |a, b| factor.inverse[(a, b)])),
+            lower: packed(d, |a, b| factor.lower[(a, b)]),
+            centre,
+        })
+    }
+}
+
+/// The lower triangle of a matrix, row by row.
+fn packed(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let entry = &entry;
+    (0..d)
+        .flat_map(|a| (0..=a).map(move |b| entry(a, b)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Samples;
+    use crate::block::Frame;
+
+    #[test]
+    fn rows_that_do_not_count_have_no_ellipsoid() {
+        let x = Mat::from_fn(3, 2, |i, j| (i + j) as f64);
+        let mut block = Block::new(2);
+        let samples = Samples::from(&x).with_weights(&[0.0; 3]);
+        block.fill(&samples, 0, &Frame::identity(2)).unwrap();
+        assert!(Ellipsoid::around(&block).is_none());
+    }
+}
