@@ -475,6 +475,16 @@ impl Fit {
         }
     }
 
+    /// Expert: this fit as the second part of another, from whose mixture it began. Its report is of both: their iterations, passes and
+    /// events, one after the other.
+    #[must_use]
+    pub fn going_on_from(self, earlier: &Report) -> Self {
+        Self {
+            report: self.report.after(earlier),
+            ..self
+        }
+    }
+
     /// What happened.
     pub fn report(&self) -> &Report {
         &self.report

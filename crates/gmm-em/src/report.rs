@@ -62,6 +62,21 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The event as one of a fit that had so many iterations before.
+    pub(crate) fn later(&self, n_before: usize) -> Self {
+        let mut event = *self;
+        match &mut event {
+            Self::Floored { iteration, .. }
+            | Self::Dropped { iteration, .. }
+            | Self::Reseeded { iteration, .. }
+            | Self::Fell { iteration, .. } => *iteration += n_before,
+            Self::FewDistinctRows { .. } => {}
+        }
+        event
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -167,6 +182,23 @@ impl Report {
     /// Whether the stopping rule was met.
     pub fn converged(&self) -> bool {
         self.stop == Stop::Converged
+    }
+
+    /// With what happened before, to the mixture that the fit began with.
+    pub(crate) fn after(self, earlier: &Self) -> Self {
+        let mut all = self;
+        // The first entry is of that mixture, which is the last one before.
+        let join = |before: &[f64], now: &[f64]| {
+            let later = now.iter().skip(usize::from(!before.is_empty()));
+            before.iter().chain(later).copied().collect()
+        };
+        all.trace = join(&earlier.trace, &all.trace);
+        all.objective = join(&earlier.objective, &all.objective);
+        let later = all.events.iter().map(|e| e.later(earlier.n_iterations));
+        all.events = earlier.events.iter().copied().chain(later).collect();
+        all.n_iterations += earlier.n_iterations;
+        all.n_passes += earlier.n_passes;
+        all
     }
 
     /// Log-likelihood per unit of weight, in nats.

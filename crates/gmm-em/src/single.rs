@@ -21,10 +21,16 @@ pub(crate) fn single_expectation(
     let Some(single) = model.single() else {
         return Ok(None);
     };
-    // Any shift near the means will do: those without low parts make differences cheaper.
-    let shifts = Mat::from_fn(shifts.nrows(), shifts.ncols(), |k, j| {
-        f64::from(shifts[(k, j)] as f32)
-    });
+    // Any shift near the mean will do: one without low parts makes differences cheaper.
+    let mut shifts = shifts.clone();
+    for k in 0..shifts.nrows() {
+        for (j, variance) in model.covariances().variances(k).iter().enumerate() {
+            let rounded = f64::from(shifts[(k, j)] as f32);
+            if (rounded - shifts[(k, j)]).abs() <= variance.sqrt() {
+                shifts[(k, j)] = rounded;
+            }
+        }
+    }
     let zeros = SufficientStatistics::of_model(model, shifts);
     let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
         let mut statistics = zeros.clone();

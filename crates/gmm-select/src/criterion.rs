@@ -86,7 +86,7 @@ impl Criterion {
 
     /// Whether it asks how soft the clustering is, not for the likelihood alone.
     pub(crate) fn is_of_responsibilities(self) -> bool {
-        matches!(self, Self::IclEntropy | Self::IclClassification | Self::Nec)
+        matches!(self, Self::IclEntropy | Self::IclClassification)
     }
 
     /// Whether it is a penalized deviance, on the scale of -2 logL: then a difference of 2 is small whatever the data.

@@ -177,7 +177,7 @@ impl Outcomes {
     }
 
     /// The best where starts have seen a part of the rows: those that were the best of their time go on with all rows. So more starts
-    /// never give a worse result.
+    /// never give a worse result, if they go on to the end.
     pub(crate) fn finish_with(
         mut self,
         go_on: impl Fn(&StartOutcome, &Fit) -> Result<Fit, gmm_em::Error>,

@@ -240,7 +240,7 @@ impl<S: Simd, H: Shift<f32, S>> Lanes<f32, S> for SingleLanes<'_, S::f32s, H> {
     }
 }
 
-/// x - shift of numbers x of single precision, which have no low parts: the same bits as [`Single`] for less.
+/// x - shift of numbers x of single precision, which have no low parts: the same differences as those of [`Single`], for less.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Narrow<'a> {

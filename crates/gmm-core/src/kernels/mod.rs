@@ -56,7 +56,7 @@ pub mod operations {
 
 /// Those of this machine on which the kernels' own tests run them.
 #[cfg(test)]
-fn instruction_sets() -> Vec<pulp::Arch> {
+pub(crate) fn instruction_sets() -> Vec<pulp::Arch> {
     let mut sets = vec![pulp::Arch::Scalar, pulp::Arch::new()];
     #[cfg(target_arch = "x86_64")]
     sets.extend(pulp::x86::V3::try_new().map(pulp::Arch::V3));

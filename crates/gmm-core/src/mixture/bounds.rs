@@ -90,6 +90,11 @@ impl Bound<'_> {
 impl GaussianMixture {
     /// Expert: the bounds of the first [`Bounds::LANES`] ellipsoids. Where there is none, they are of no use.
     pub fn bounds(&self, ellipsoids: &[Option<Ellipsoid>]) -> Bounds {
+        self.bounds_on(Arch::new(), ellipsoids)
+    }
+
+    /// [`bounds`](Self::bounds) on an instruction set.
+    fn bounds_on(&self, set: Arch, ellipsoids: &[Option<Ellipsoid>]) -> Bounds {
         let d = self.n_features();
         let mut centres = vec![[0.0; LANES]; d];
         let mut lower = vec![[0.0; LANES]; packed_len(d)];
@@ -113,12 +118,12 @@ impl GaussianMixture {
         let constant = |&k: &usize| self.terms[k].constant - self.weights[k].ln();
         let mut bounds = Bounds {
             constants: components.iter().map(constant).collect(),
-            log_densities: vec![[0.0; LANES]; components.len()],
-            distances: vec![[0.0; LANES]; components.len()],
+            log_densities: vec![[f64::INFINITY; LANES]; components.len()],
+            distances: vec![[f64::NAN; LANES]; components.len()],
             directions: vec![[0.0; LANES]; components.len() * d],
             components,
         };
-        Arch::new().dispatch(Evaluate {
+        set.dispatch(Evaluate {
             model: self,
             centres: &centres,
             lower: &lower,
@@ -256,6 +261,7 @@ fn extents<S: Simd, const V: usize>(
 mod tests {
     use super::*;
     use crate::block::{Block, Frame};
+    use crate::kernels::instruction_sets;
     use crate::{CovarianceType, Covariances, Samples};
     use faer::Mat;
 
@@ -302,8 +308,12 @@ mod tests {
                 let covariances = Covariances::new(form, 6, d, blocks).unwrap();
                 let means = Mat::from_fn(6, d, |k, j| 4.0 * k as f64 * noise(k + j));
                 let model = GaussianMixture::new(vec![1.0 / 6.0; 6], means, covariances).unwrap();
-                let bounds = model.bounds(&ellipsoids);
-                for (lane, x) in tables.iter().enumerate() {
+                let sets = instruction_sets().into_iter();
+                let all: Vec<Bounds> = sets.map(|set| model.bounds_on(set, &ellipsoids)).collect();
+                let pairs = all
+                    .iter()
+                    .flat_map(|bounds| tables.iter().enumerate().map(move |table| (bounds, table)));
+                for (bounds, (lane, x)) in pairs {
                     let Some(ellipsoid) = &ellipsoids[lane] else {
                         continue;
                     };
