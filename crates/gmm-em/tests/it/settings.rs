@@ -2,8 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Proportions};
-use gmm_em::{Acceleration, Em, Initialization, NoiseVolume, Start, Stop, Stopping, derived_seed};
+use gmm_em::{
+    Acceleration, Em, Event, Initialization, NoiseVolume, Start, Stop, Stopping, derived_seed,
+};
 use gmm_testkit::data;
 
 #[test]
@@ -148,6 +151,49 @@ fn reports_say_what_happened() {
         report.mean_log_likelihood()
     );
     assert_eq!(report.to_string(), expected);
+}
+
+/// Two parts of a fit are one: the same iterations, one entry of the objective for each, the events of both in order.
+#[test]
+fn a_fit_in_two_parts_has_one_report() {
+    let x = data::overlapping(3, 400, 2, 3).x;
+    let em = Em::new(3).stopping(Stopping::MeanChange(0.0));
+    let start = em.clone().max_iterations(3).fit(&x).unwrap();
+    let whole = em.clone().max_iterations(12);
+    let whole = whole.fit_from(&x, Start::Mixture(start.model())).unwrap();
+    let first = em.clone().max_iterations(5);
+    let first = first.fit_from(&x, Start::Mixture(start.model())).unwrap();
+    let second = em.max_iterations(7);
+    let second = second.fit_from(&x, Start::Mixture(first.model())).unwrap();
+    let joined = second.going_on_from(first.report());
+    let (joined, whole) = (joined.report(), whole.report());
+    assert_eq!(joined.n_iterations, whole.n_iterations);
+    // The first model of the second part is evaluated anew.
+    assert_eq!(joined.n_passes, whole.n_passes + 1);
+    assert_eq!(joined.stop, whole.stop);
+    assert_eq!([joined.trace.len(), joined.objective.len()], [13, 13]);
+    for (one, other) in joined.objective.iter().zip(&whole.objective) {
+        // Models between are rounded once more, from and to the frame.
+        assert!((one - other).abs() <= 1e-9 * other.abs(), "{one} {other}");
+    }
+    // A component held at the floor is an event of the iteration at which that began.
+    let x = Mat::from_fn(40, 1, |i, _| if i < 20 { 3.0 } else { i as f64 });
+    let em = Em::new(2).stopping(Stopping::MeanChange(0.0));
+    let first = em.clone().max_iterations(30).fit(&x).unwrap();
+    assert!(!first.report().events.is_empty());
+    let again = em.fit_from(&x, Start::Mixture(first.model())).unwrap();
+    let own = again.report().events.clone();
+    let joined = again.going_on_from(first.report());
+    let (before, after) = joined.report().events.split_at(first.report().events.len());
+    assert_eq!(before, first.report().events);
+    assert_eq!(after.len(), own.len());
+    for (joined, own) in after.iter().zip(&own) {
+        if let (Event::Floored { iteration: a, .. }, Event::Floored { iteration: b, .. }) =
+            (joined, own)
+        {
+            assert_eq!(*a, b + first.report().n_iterations);
+        }
+    }
 }
 
 /// Passes that a fit needs until less than a thousandth of a nat is left, plain and accelerated, on overlapping groups.
