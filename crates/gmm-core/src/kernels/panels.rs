@@ -217,21 +217,20 @@ impl<T: Real, D: Differences<T>> OuterSums<'_, T, D> {
         self.weigh_panel::<S>(simd, rows, panel);
         if R > HALF {
             // Sixteen features against one panel would load more than they multiply.
-            self.add_features::<S, HALF>(simd, rows, panel, 0);
-            self.add_features::<S, HALF>(simd, rows, panel, HALF);
+            self.add_features::<S, HALF, 0>(simd, rows, panel);
+            self.add_features::<S, HALF, HALF>(simd, rows, panel);
         } else {
-            self.add_features::<S, R>(simd, rows, panel, 0);
+            self.add_features::<S, R, 0>(simd, rows, panel);
         }
     }
 
-    /// Adds the products of a panel's R features from number `first` on with it and all panels before.
+    /// Adds the products of a panel's R features from number FIRST on with it and all panels before.
     #[inline(always)]
-    fn add_features<S: Simd, const R: usize>(
+    fn add_features<S: Simd, const R: usize, const FIRST: usize>(
         &mut self,
         simd: S,
         rows: &Rows,
         panel: usize,
-        first: usize,
     ) {
         let lanes = T::lanes::<S>();
         // What is added to has to fit into 32 registers, or 16.
@@ -248,14 +247,14 @@ impl<T: Real, D: Differences<T>> OuterSums<'_, T, D> {
             let left = panel + 1 - before;
             let n = left.div_ceil(left.div_ceil(most));
             let z = &z[before * rows.n..(before + n) * rows.n];
-            let at = (panel * lanes + first) * rows.width + before * lanes;
+            let at = (panel * lanes + FIRST) * rows.width + before * lanes;
             let square = &mut self.memory.square[at..];
-            let weighted = &self.memory.weighted[first..];
+            let weighted = &self.memory.weighted;
             match n {
-                1 => rows.add_products::<T, S, R, 1, 2>(simd, weighted, z, square),
-                2 => rows.add_products::<T, S, R, 2, 1>(simd, weighted, z, square),
-                3 => rows.add_products::<T, S, R, 3, 1>(simd, weighted, z, square),
-                _ => rows.add_products::<T, S, R, 4, 1>(simd, weighted, z, square),
+                1 => rows.add_products::<T, S, R, FIRST, 1, 2>(simd, weighted, z, square),
+                2 => rows.add_products::<T, S, R, FIRST, 2, 1>(simd, weighted, z, square),
+                3 => rows.add_products::<T, S, R, FIRST, 3, 1>(simd, weighted, z, square),
+                _ => rows.add_products::<T, S, R, FIRST, 4, 1>(simd, weighted, z, square),
             }
             before += n;
         }
@@ -302,9 +301,16 @@ struct Rows {
 }
 
 impl Rows {
-    /// Adds the products of R features with V panels; U rows side by side, so that no sum waits for itself.
+    /// Adds the products of R features from number FIRST on with V panels; U rows side by side, so that no sum waits for itself.
     #[inline(always)]
-    fn add_products<T: Real, S: Simd, const R: usize, const V: usize, const U: usize>(
+    fn add_products<
+        T: Real,
+        S: Simd,
+        const R: usize,
+        const FIRST: usize,
+        const V: usize,
+        const U: usize,
+    >(
         &self,
         simd: S,
         weighted: &[T],
@@ -315,10 +321,9 @@ impl Rows {
         let zero = T::splat(simd, T::default());
         let mut products = [[[zero; V]; R]; U];
         let z: [&[T::Vector<S>]; V] = std::array::from_fn(|v| &z[v * n..(v + 1) * n]);
-        // The last row ends where its features do.
-        for (at, weighted) in weighted.chunks(U * lanes).take(n / U).enumerate() {
+        for (at, weighted) in weighted.chunks_exact(U * lanes).take(n / U).enumerate() {
             for u in 0..U {
-                let weighted = &weighted[u * lanes..][..R];
+                let weighted = &weighted[u * lanes + FIRST..][..R];
                 for a in 0..R {
                     let weighted = T::splat(simd, weighted[a]);
                     for v in 0..V {
