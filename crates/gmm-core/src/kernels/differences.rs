@@ -20,7 +20,12 @@ pub trait Differences<T: Real>: Copy {
     fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<T, S>>;
     /// Feature number j.
     fn feature<S: Simd>(&self, j: usize) -> impl Lanes<T, S>;
-    /// The rows of panel number p, where the block lies in panels.
+}
+
+/// The rows of a block that lies in panels (`panels.rs`), less a shift.
+#[doc(hidden)]
+pub trait InPanels<T: Real>: Copy {
+    /// The rows of panel number p.
     fn panel<S: Simd>(&self, p: usize) -> impl Lanes<T, S>;
 }
 
@@ -113,7 +118,9 @@ impl<T: Real> Differences<T> for Plain<'_, T> {
             shift: OfAll(self.shift[j]),
         }
     }
+}
 
+impl<T: Real> InPanels<T> for Plain<'_, T> {
     #[inline(always)]
     fn panel<S: Simd>(&self, p: usize) -> impl Lanes<T, S> {
         PlainLanes {
@@ -206,7 +213,9 @@ impl Differences<f32> for Single<'_> {
             shift: self.shift.of_feature(j),
         }
     }
+}
 
+impl InPanels<f32> for Single<'_> {
     #[inline(always)]
     fn panel<S: Simd>(&self, p: usize) -> impl Lanes<f32, S> {
         SingleLanes {
@@ -272,14 +281,6 @@ impl Differences<f32> for Narrow<'_> {
             shift: self.shift.of_feature(j),
         }
     }
-
-    #[inline(always)]
-    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<f32, S> {
-        NarrowLanes {
-            x: rows_of_panel::<f32, S>(self.x, p),
-            shift: self.shift.of_panel::<S>(p),
-        }
-    }
 }
 
 impl<S: Simd, H: Shift<f32, S>> Lanes<f32, S> for NarrowLanes<'_, S::f32s, H> {
@@ -317,11 +318,10 @@ impl<S: Simd, H: Shift<f32, S>> Lanes<f32, S> for NarrowLanes<'_, S::f32s, H> {
 }
 
 /// Differences that were taken before.
-#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
-pub struct Centred<'a> {
+pub(super) struct Centred<'a> {
     /// n_features x [`BLOCK_ROWS`].
-    pub z: &'a [f32],
+    pub(super) z: &'a [f32],
 }
 
 impl Differences<f32> for Centred<'_> {
@@ -333,11 +333,6 @@ impl Differences<f32> for Centred<'_> {
     #[inline(always)]
     fn feature<S: Simd>(&self, j: usize) -> impl Lanes<f32, S> {
         lanes_of_feature::<f32, S>(self.z, j)
-    }
-
-    #[inline(always)]
-    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<f32, S> {
-        rows_of_panel::<f32, S>(self.z, p)
     }
 }
 

@@ -19,7 +19,7 @@ mod scatter;
 mod turn;
 mod whiten;
 
-pub(crate) use differences::{Centre, Centred, Differences, Halves, Narrow, Plain, Single, halves};
+pub(crate) use differences::{Differences, Halves, InPanels, Narrow, Plain, Single, halves};
 pub use entropy::entropies;
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{largest, least_weighted};
@@ -31,7 +31,7 @@ pub(crate) use panels::PanelMemory;
 pub use panels::Panels;
 pub use product::LinearMap;
 pub(crate) use reach::{Raise, Reach};
-pub(crate) use scatter::{DenseSums, DiagonalSums, MOST_IN_REGISTERS, TILE};
+pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
 pub(crate) use turn::{SIDE, rows_to_lanes};
 pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm, scaled_distances};
@@ -42,7 +42,7 @@ pub use whiten::{Whitener, scaled_norm};
 #[doc(hidden)]
 pub mod operations {
     pub use super::differences::{
-        Centre, Centred, Differences, Halves, Lanes, Narrow, Plain, Single,
+        Centre, Differences, Halves, InPanels, Lanes, Narrow, Plain, Single,
     };
     pub use super::entropy::Entropies;
     pub use super::mixture::Normalize;
@@ -50,7 +50,7 @@ pub mod operations {
     pub use super::panels::{PanelMemory, ReadPanels};
     pub use super::product::Apply;
     pub use super::real::Real;
-    pub use super::scatter::{CrossSums, DenseSums, DiagonalSums};
+    pub use super::scatter::{CrossSums, DenseSums, DiagonalSums, StoredSums};
     pub use super::whiten::{Line, ScaledNorm, SquaredNorm};
 }
 

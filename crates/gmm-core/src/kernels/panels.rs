@@ -8,7 +8,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::differences::{Differences, Halves, Lanes, Plain, Single};
+use super::differences::{Halves, InPanels, Lanes, Plain, Single};
 use super::real::{MOST_LANES, Real};
 use super::scatter::{CHAINS, LEAST_IN_REGISTERS, most_in_registers, packed_len, together};
 use crate::Aligned;
@@ -160,15 +160,15 @@ impl<T: Real> WithSimd for ReadPanels<'_, T> {
 }
 
 /// `sums[j] = Σᵢ rᵢ zᵢⱼ` and the packed lower triangle `products = Σᵢ rᵢ zᵢ zᵢ'`.
-pub(super) struct OuterSums<'a, T: Copy + Default, D> {
-    pub(super) panels: D,
+pub(super) struct OuterSums<'a, T: Copy + Default, P> {
+    pub(super) panels: P,
     pub(super) r: &'a [T],
     pub(super) memory: &'a mut PanelMemory<T>,
     pub(super) sums: &'a mut [f64],
     pub(super) products: &'a mut [f64],
 }
 
-impl<T: Real, D: Differences<T>> OuterSums<'_, T, D> {
+impl<T: Real, P: InPanels<T>> OuterSums<'_, T, P> {
     #[inline(always)]
     pub(super) fn run<S: Simd>(mut self, simd: S) {
         let d = self.sums.len();

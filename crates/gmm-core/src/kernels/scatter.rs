@@ -2,13 +2,13 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::differences::{Differences, Lanes, Plain};
+use super::differences::{Centre, Centred, Differences, InPanels, Lanes, Plain};
 use super::panels::{OuterSums, PanelMemory, Panels};
 use super::real::{MOST_LANES, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
-pub(crate) const TILE: usize = 4;
+const TILE: usize = 4;
 /// Vectors that are summed side by side where there is one sum, to hide the latency of an addition.
 pub(super) const CHAINS: usize = 4;
 
@@ -16,14 +16,12 @@ pub(super) const CHAINS: usize = 4;
 #[inline(always)]
 pub(super) fn most_in_registers<S: Simd>() -> usize {
     if S::F64_LANES == 8 {
-        MOST_IN_REGISTERS
+        16
     } else {
         LEAST_IN_REGISTERS
     }
 }
 
-/// [`most_in_registers`] of the instruction set for which it is most.
-pub(crate) const MOST_IN_REGISTERS: usize = 16;
 /// [`most_in_registers`] of the instruction set for which it is least.
 pub(super) const LEAST_IN_REGISTERS: usize = 12;
 
@@ -75,7 +73,7 @@ pub struct DenseSums<'a, T: Copy + Default, D, P> {
     pub products: &'a mut [f64],
 }
 
-impl<T: Real, D: Differences<T>, P: Differences<T>> WithSimd for DenseSums<'_, T, D, P> {
+impl<T: Real, D: Differences<T>, P: InPanels<T>> WithSimd for DenseSums<'_, T, D, P> {
     type Output = f64;
 
     #[inline(always)]
@@ -159,6 +157,41 @@ impl<T: Real, D: Differences<T>, P> DenseSums<'_, T, D, P> {
                 }
             }
         }
+    }
+}
+
+/// [`DenseSums`] of differences that cost several steps: those that several tiles read are taken once, into `centred`. In double precision,
+/// where a difference is one step, storing it costs more than taking it again.
+#[doc(hidden)]
+pub struct StoredSums<'a, D, P> {
+    pub sums: DenseSums<'a, f32, D, P>,
+    /// n_features x [`BLOCK_ROWS`].
+    pub centred: &'a mut [f32],
+}
+
+impl<D: Differences<f32>, P: InPanels<f32>> WithSimd for StoredSums<'_, D, P> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let Self { sums, centred } = self;
+        if !(TILE + 1..=most_in_registers::<S>()).contains(&sums.sums.len()) {
+            return sums.with_simd(simd);
+        }
+        let centre = Centre {
+            differences: sums.differences,
+            z: centred,
+        };
+        centre.with_simd(simd);
+        let stored = DenseSums {
+            differences: Centred { z: centred },
+            panels: sums.panels,
+            memory: sums.memory,
+            r: sums.r,
+            sums: sums.sums,
+            products: sums.products,
+        };
+        stored.with_simd(simd)
     }
 }
 

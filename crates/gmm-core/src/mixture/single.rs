@@ -11,8 +11,8 @@ use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::covariance::{Moments, SingleFactor};
 use crate::kernels::{
-    Centre, Centred, DenseSums, DiagonalSums, Differences, Halves, Line, MOST_IN_REGISTERS, Narrow,
-    Normalize, PanelMemory, Panels, Plain, Single, TILE, halves,
+    DenseSums, DiagonalSums, Differences, Halves, InPanels, Line, Narrow, Normalize, PanelMemory,
+    Panels, Plain, Single, StoredSums, halves,
 };
 
 /// Expert: a mixture ready to evaluate blocks in single precision.
@@ -184,36 +184,23 @@ fn diagonal(differences: impl Differences<f32>, r: &[f32], part: &mut Moments) -
     })
 }
 
-/// Differences that several tiles read are taken once, into `centred`: they cost two or three steps, where those of double precision cost one.
 fn dense(
     differences: impl Differences<f32>,
-    panels: impl Differences<f32>,
+    panels: impl InPanels<f32>,
     memory: &mut PanelMemory<f32>,
     centred: &mut [f32],
     r: &[f32],
     part: &mut Moments,
 ) -> f64 {
-    let (sums, products) = (&mut part.mean, &mut part.scatter);
-    if (TILE + 1..=MOST_IN_REGISTERS).contains(&sums.len()) {
-        let z = centred;
-        Arch::new().dispatch(Centre { differences, z });
-        return Arch::new().dispatch(DenseSums {
-            differences: Centred { z },
-            panels,
-            memory,
-            r,
-            sums,
-            products,
-        });
-    }
-    Arch::new().dispatch(DenseSums {
+    let sums = DenseSums {
         differences,
         panels,
         memory,
         r,
-        sums,
-        products,
-    })
+        sums: &mut part.mean,
+        products: &mut part.scatter,
+    };
+    Arch::new().dispatch(StoredSums { sums, centred })
 }
 
 fn view(parts: &[Vec<f32>; 2]) -> Halves<'_> {

@@ -7,8 +7,8 @@ use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{Moments, Structure};
 use gmm_core::faer::Mat;
 use gmm_core::kernels::operations::{
-    Centre, Centred, DenseSums, DiagonalSums, Halves, Line, Narrow, Normalize, Plain, ScaledNorm,
-    Single,
+    Centre, DenseSums, DiagonalSums, Halves, Line, Narrow, Normalize, Plain, ScaledNorm, Single,
+    StoredSums,
 };
 use gmm_core::kernels::packed_len;
 use gmm_core::kernels::{Panels, dense_sums, exp_nonpositive_single};
@@ -194,14 +194,13 @@ proptest! {
         let buffers = (vec![0.0; d], vec![0.0; d], vec![0.0; packed_len(d)]);
         let found = on_each(&buffers, |set, (squares, sums, products)| {
             set.dispatch(DiagonalSums { differences: plain, r: &r, sums, squares });
-            let mut z = vec![0.0; x.len()];
-            set.dispatch(Centre { differences: plain, z: &mut z });
             let mut panels = Panels::default();
             for part in panels.reading_halves(Halves { high: &x, low: &zeros }) {
                 set.dispatch(part);
             }
             let (panels, memory) = panels.about(plain.shift);
-            set.dispatch(DenseSums { differences: Centred { z: &z }, panels, memory, r: &r, sums, products });
+            let sums = DenseSums { differences: plain, panels, memory, r: &r, sums, products };
+            set.dispatch(StoredSums { sums, centred: &mut vec![0.0; x.len()] });
         });
         for (squares, found_sums, found_products) in &found {
             for (j, found) in squares.iter().enumerate() {
