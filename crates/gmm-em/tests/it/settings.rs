@@ -187,6 +187,7 @@ fn a_fit_in_two_parts_has_one_report() {
     let (before, after) = joined.report().events.split_at(first.report().events.len());
     assert_eq!(before, first.report().events);
     assert_eq!(after.len(), own.len());
+    assert!(matches!(own[..], [Event::Floored { .. }, ..]));
     for (joined, own) in after.iter().zip(&own) {
         if let (Event::Floored { iteration: a, .. }, Event::Floored { iteration: b, .. }) =
             (joined, own)

@@ -361,3 +361,40 @@ fn a_search_of_many_rows_sees_all_of_them() {
     let gain = again.report().log_likelihood - best.scores.log_likelihood;
     assert!(gain.abs() < 1e-2, "{gain}");
 }
+
+/// Fits in two parts take as many iterations as they may and no more, and only those have converged that were not left on the way.
+#[test]
+fn a_limit_of_iterations_holds_for_both_parts_of_a_fit() {
+    let x = data::overlapping(5, 15_000, 2, 3).x;
+    for limit in [5, 12, 14, 40] {
+        let search = Search::over(1..=5)
+            .covariances([CovarianceType::Full, CovarianceType::Spherical])
+            .em(Em::new(1).max_iterations(limit));
+        let selection = search.run(&x).unwrap();
+        let mut n_unfinished = 0;
+        for candidate in selection.candidates() {
+            let starts = &candidate.fitted.as_ref().unwrap().starts;
+            let (report, given_up) = (
+                starts.best().report(),
+                starts.starts()[starts.best_start()].given_up,
+            );
+            let place = format!(
+                "{limit} {} {}",
+                candidate.covariance, candidate.n_components
+            );
+            assert!(report.n_iterations <= limit, "{place}");
+            // From a mixture on the first entry is its own.
+            assert_eq!(report.objective.len(), report.n_iterations + 1, "{place}");
+            match report.stop {
+                Stop::MaxIterations => assert!(given_up || report.n_iterations == limit, "{place}"),
+                Stop::Interrupted => assert!(given_up, "{place}"),
+                _ => assert!(!given_up, "{place}"),
+            }
+            n_unfinished += usize::from(given_up);
+        }
+        // Few iterations are all that there are; with more, some candidates are left.
+        assert_eq!(n_unfinished > 0, limit > 12, "{limit}");
+        let best = &selection.best_fitted().starts;
+        assert!(!best.starts()[best.best_start()].given_up);
+    }
+}
