@@ -54,13 +54,14 @@ trait Shift<T: Real, S: Simd>: Copy {
     fn vector(self, simd: S) -> T::Vector<S>;
 }
 
+/// Where it stands: a load into all lanes is a part of the subtraction, where a number in a register takes a step of its own.
 #[derive(Clone, Copy)]
-struct OfAll<T>(T);
+struct OfAll<'a, T>(&'a T);
 
-impl<T: Real, S: Simd> Shift<T, S> for OfAll<T> {
+impl<T: Real, S: Simd> Shift<T, S> for OfAll<'_, T> {
     #[inline(always)]
     fn vector(self, simd: S) -> T::Vector<S> {
-        T::splat(simd, self.0)
+        T::splat(simd, *self.0)
     }
 }
 
@@ -107,7 +108,7 @@ impl<T: Real> Differences<T> for Plain<'_, T> {
         let x = T::vectors::<S>(self.x).chunks_exact(T::stride::<S>());
         x.zip(self.shift).map(|(x, shift)| PlainLanes {
             x,
-            shift: OfAll(*shift),
+            shift: OfAll(shift),
         })
     }
 
@@ -115,7 +116,7 @@ impl<T: Real> Differences<T> for Plain<'_, T> {
     fn feature<S: Simd>(&self, j: usize) -> impl Lanes<T, S> {
         PlainLanes {
             x: lanes_of_feature::<T, S>(self.x, j),
-            shift: OfAll(self.shift[j]),
+            shift: OfAll(&self.shift[j]),
         }
     }
 }
@@ -158,10 +159,10 @@ pub struct Halves<'a> {
     pub low: &'a [f32],
 }
 
-impl Halves<'_> {
+impl<'a> Halves<'a> {
     #[inline(always)]
-    fn of_feature(&self, j: usize) -> [OfAll<f32>; 2] {
-        [OfAll(self.high[j]), OfAll(self.low[j])]
+    fn of_feature(&self, j: usize) -> [OfAll<'a, f32>; 2] {
+        [OfAll(&self.high[j]), OfAll(&self.low[j])]
     }
 
     #[inline(always)]
@@ -202,7 +203,7 @@ impl Differences<f32> for Single<'_> {
         let shifts = self.shift.high.iter().zip(self.shift.low);
         high.zip(low).zip(shifts).map(|(x, shift)| SingleLanes {
             x: [x.0, x.1],
-            shift: [OfAll(*shift.0), OfAll(*shift.1)],
+            shift: [OfAll(shift.0), OfAll(shift.1)],
         })
     }
 
@@ -270,7 +271,7 @@ impl Differences<f32> for Narrow<'_> {
         let shifts = self.shift.high.iter().zip(self.shift.low);
         x.zip(shifts).map(|(x, shift)| NarrowLanes {
             x,
-            shift: [OfAll(*shift.0), OfAll(*shift.1)],
+            shift: [OfAll(shift.0), OfAll(shift.1)],
         })
     }
 
