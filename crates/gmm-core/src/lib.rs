@@ -54,8 +54,8 @@ pub use aligned::Aligned;
 pub use covariance::{CovarianceType, Covariances};
 pub use error::Error;
 pub use mixture::{
-    Bounds, Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Noise, Proportions, Sample,
-    Scratch, SingleMixture, SingleScratch,
+    Bounds, CentredBlock, Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Noise, Proportions,
+    Sample, Scratch, SingleMixture, SingleScratch,
 };
 pub use samples::Samples;
 pub use sum::CompensatedSum;

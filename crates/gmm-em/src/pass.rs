@@ -4,7 +4,9 @@ use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::kernels::Panels;
-use gmm_core::{Aligned, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
+use gmm_core::{
+    Aligned, CentredBlock, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch,
+};
 
 use crate::blocks::Blocks;
 use crate::compact::Compact;
@@ -76,6 +78,7 @@ pub(crate) fn assignment(
     let scratch = || Scratch {
         centred: Aligned::default(),
         whitened: Aligned::default(),
+        about_centre: CentredBlock::default(),
         panels: Panels::default(),
         joint: Aligned::zeros(n_components * BLOCK_ROWS),
         log_density: Aligned::default(),

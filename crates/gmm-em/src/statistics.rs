@@ -369,7 +369,11 @@ impl SufficientStatistics {
                 scratch.panels.read(block.values());
                 is_read = true;
             }
-            moments.observe(block, r, shift, part, &mut scratch.panels);
+            let panels = &mut scratch.panels;
+            match scratch.about_centre.near(k) {
+                Some(near) => moments.observe_near(block, near, r, shift, part, panels),
+                None => moments.observe(block, r, shift, part, panels),
+            }
         }
         if let Some(noise) = &mut self.noise
             && let Some(r) = (scratch.joint.chunks_exact_mut(BLOCK_ROWS)).nth(self.moments.len())

@@ -7,9 +7,7 @@ use super::{Covariances, Structure, symmetric};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;
-use crate::kernels::{
-    Differences, Line, LinearMap, ScaledNorm, SquaredNorm, Whitener, scaled_distances,
-};
+use crate::kernels::{Differences, Line, LinearMap, Plain, ScaledNorm, SquaredNorm, Whitener};
 
 /// A covariance matrix, factored.
 #[derive(Clone, Debug)]
@@ -46,6 +44,7 @@ impl SingleFactor {
     pub(crate) fn distances(
         &self,
         differences: impl Differences<f32>,
+        origin: Option<&[f32]>,
         centred: &mut [f32],
         line: Line<f32>,
         out: &mut [f32],
@@ -54,12 +53,14 @@ impl SingleFactor {
             Self::Dense(whitener) => Arch::new().dispatch(SquaredNorm {
                 whitener,
                 differences,
+                origin,
                 centred,
                 line,
                 out,
             }),
             Self::Axes(reciprocal_sd) => Arch::new().dispatch(ScaledNorm {
                 differences,
+                origin,
                 reciprocal_sd,
                 line,
                 out,
@@ -151,14 +152,38 @@ impl Factor {
         line: Line<f64>,
         out: &mut [f64],
     ) {
+        let differences = Plain { x, shift: mean };
+        self.distances_of(differences, None, centred, line, out);
+    }
+
+    /// [`distances`](Self::distances) of differences from another place than the mean, of which `origin` holds W times what is missing.
+    pub(crate) fn distances_of(
+        &self,
+        differences: impl Differences<f64>,
+        origin: Option<&[f64]>,
+        centred: &mut [f64],
+        line: Line<f64>,
+        out: &mut [f64],
+    ) {
         match &self.kind {
             Kind::Dense { whitener, .. } => {
-                let centred = &mut centred[..mean.len() * BLOCK_ROWS];
-                whitener.distances(x, mean, centred, line, out);
+                let centred = &mut centred[..whitener.n_features() * BLOCK_ROWS];
+                Arch::new().dispatch(SquaredNorm {
+                    whitener,
+                    differences,
+                    origin,
+                    centred,
+                    line,
+                    out,
+                });
             }
-            Kind::Axes { reciprocal_sd, .. } => {
-                scaled_distances(x, mean, reciprocal_sd, line, out);
-            }
+            Kind::Axes { reciprocal_sd, .. } => Arch::new().dispatch(ScaledNorm {
+                differences,
+                origin,
+                reciprocal_sd,
+                line,
+                out,
+            }),
         }
     }
 

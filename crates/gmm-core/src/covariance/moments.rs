@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::Structure;
 use crate::block::Block;
-use crate::kernels::{Panels, dense_sums, diagonal_sums};
+use crate::kernels::{Centred, DenseSums, DiagonalSums, Panels, dense_sums, diagonal_sums, padded};
 
 /// How many times larger a sum of squares may be about the shift than about the mean: four bits are lost at the most.
 const CANCELLATION: f64 = 16.0;
@@ -54,35 +54,98 @@ impl Moments {
         part: &mut Self,
         panels: &mut Panels,
     ) {
-        self.observe_sums(shift, part, |part, shift| {
-            let (sums, products) = (&mut part.mean, &mut part.scatter);
-            part.occupancy = if products.len() == shift.len() {
-                diagonal_sums(block.values(), r, shift, sums, products)
-            } else {
-                dense_sums(block.values(), r, shift, panels, sums, products)
-            };
+        self.observe_sums(shift, shift, part, |part, at| {
+            part.sum(block, r, at, panels);
         });
     }
 
-    /// Adds a block whose sums about a shift `sum` writes: n, Σ r z in `mean` and Σ r z z' in `scatter`.
+    /// [`observe`](Self::observe) of a block whose differences z from a centre are stored, which may stand for those from the shift: their sums
+    /// are taken about the centre.
+    ///
+    /// # Panics
+    /// If z has another size than a [`CentredBlock`](crate::CentredBlock) of the block.
+    pub fn observe_near(
+        &mut self,
+        block: &Block,
+        (z, centre): (&[f64], &[f64]),
+        r: &[f64],
+        shift: &[f64],
+        part: &mut Self,
+        panels: &mut Panels,
+    ) {
+        let mut is_first = true;
+        self.observe_sums(shift, centre, part, |part, at| {
+            if std::mem::take(&mut is_first) {
+                part.sum_stored(z, r, at, panels);
+            } else {
+                part.sum(block, r, at, panels);
+            }
+        });
+    }
+
+    /// n, Σ r z and Σ r z z' of a block about a place.
+    fn sum(&mut self, block: &Block, r: &[f64], at: &[f64], panels: &mut Panels) {
+        let (sums, products) = (&mut self.mean, &mut self.scatter);
+        self.occupancy = if products.len() == at.len() {
+            diagonal_sums(block.values(), r, at, sums, products)
+        } else {
+            dense_sums(block.values(), r, at, panels, sums, products)
+        };
+    }
+
+    /// [`sum`](Self::sum) of stored differences from there.
+    fn sum_stored(&mut self, z: &[f64], r: &[f64], at: &[f64], panels: &mut Panels) {
+        let (sums, products) = (&mut self.mean, &mut self.scatter);
+        assert_eq!(z.len(), at.len() * padded::<f64>());
+        let differences = Centred { z };
+        self.occupancy = if products.len() == at.len() {
+            Arch::new().dispatch(DiagonalSums {
+                differences,
+                r,
+                sums,
+                squares: products,
+            })
+        } else {
+            let (panels, memory) = panels.about(at);
+            Arch::new().dispatch(DenseSums {
+                differences,
+                panels,
+                memory,
+                r,
+                sums,
+                products,
+            })
+        };
+    }
+
+    /// Adds a block whose sums about a place `sum` writes: n, Σ r z in `mean` and Σ r z z' in `scatter`. They are asked for at `first`, and where
+    /// they cancel there, at the block's own mean.
     pub(crate) fn observe_sums(
         &mut self,
         shift: &[f64],
+        first: &[f64],
         part: &mut Self,
         mut sum: impl FnMut(&mut Self, &[f64]),
     ) {
-        sum(part, shift);
+        sum(part, first);
         if part.occupancy > 0.0 {
-            if !part.centre(self) {
-                let near: Vec<f64> = shift.iter().zip(&part.mean).map(|(s, m)| s + m).collect();
+            if part.centre(self) {
+                part.move_from(first, shift);
+            } else {
+                let near: Vec<f64> = first.iter().zip(&part.mean).map(|(s, m)| s + m).collect();
                 sum(part, &near);
                 part.centre(self);
-                // near - shift and not the mean from before: near is rounded.
-                for (mean, (near, shift)) in part.mean.iter_mut().zip(near.iter().zip(shift)) {
-                    *mean += near - shift;
-                }
+                // near - first and not the mean from before: near is rounded.
+                part.move_from(&near, shift);
             }
             self.merge(part);
+        }
+    }
+
+    /// From a mean relative to one place to that relative to another.
+    fn move_from(&mut self, place: &[f64], to: &[f64]) {
+        for (mean, (place, to)) in self.mean.iter_mut().zip(place.iter().zip(to)) {
+            *mean += place - to;
         }
     }
 

@@ -5,7 +5,7 @@
 //! | [`Plain`] | f64, or f32 | as x | 1 |
 //! | [`Narrow`] | f32 | 48 bits | 2 |
 //! | [`Single`] | 48 bits | 48 bits | 3 |
-//! | [`Centred`] | is a difference | | 0 |
+//! | [`Centred`] | is a difference, stored | | 0 |
 
 use std::ops::Range;
 
@@ -18,6 +18,11 @@ use crate::block::BLOCK_ROWS;
 #[doc(hidden)]
 pub trait Differences<T: Real>: Copy {
     fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<T, S>>;
+    /// All of them, [`padded`] numbers to a feature, where they are stored.
+    #[inline(always)]
+    fn stored<S: Simd>(&self) -> Option<&[T::Vector<S>]> {
+        None
+    }
     /// Feature number j.
     fn feature<S: Simd>(&self, j: usize) -> impl Lanes<T, S>;
 }
@@ -37,13 +42,19 @@ pub trait Lanes<T: Real, S: Simd>: Copy {
     /// Some of the vectors.
     fn part(self, vectors: Range<usize>) -> Self;
 
-    /// [`load`](Self::load) times a scale.
+    /// [`load`](Self::load) times a scale, plus what the differences' own origin comes to.
     #[inline(always)]
-    fn scaled<const N: usize>(self, simd: S, at: usize, scale: T::Vector<S>) -> [T::Vector<S>; N] {
+    fn scaled<const N: usize>(
+        self,
+        simd: S,
+        at: usize,
+        scale: T::Vector<S>,
+        origin: T::Vector<S>,
+    ) -> [T::Vector<S>; N] {
         // Loops and no closures, which would be calls here.
         let mut z = self.load::<N>(simd, at);
         for value in &mut z {
-            *value = T::times(simd, *value, scale);
+            *value = T::mul_add(simd, *value, scale, origin);
         }
         z
     }
@@ -296,12 +307,18 @@ impl<S: Simd, H: Shift<f32, S>> Lanes<f32, S> for NarrowLanes<'_, S::f32s, H> {
         z
     }
 
-    /// (x - high) scale - low scale: the low part costs no step of its own.
+    /// (x - high) scale - (low scale - origin): the low part costs no step of its own.
     #[inline(always)]
-    fn scaled<const N: usize>(self, simd: S, at: usize, scale: S::f32s) -> [S::f32s; N] {
+    fn scaled<const N: usize>(
+        self,
+        simd: S,
+        at: usize,
+        scale: S::f32s,
+        origin: S::f32s,
+    ) -> [S::f32s; N] {
         let x = &self.x[at..at + N];
         let [shift, low_shift] = [self.shift[0].vector(simd), self.shift[1].vector(simd)];
-        let low = simd.mul_f32s(simd.neg_f32s(low_shift), scale);
+        let low = simd.mul_add_f32s(simd.neg_f32s(low_shift), scale, origin);
         let mut z = [shift; N];
         for v in 0..N {
             z[v] = simd.mul_add_f32s(simd.sub_f32s(x[v], shift), scale, low);
@@ -318,55 +335,76 @@ impl<S: Simd, H: Shift<f32, S>> Lanes<f32, S> for NarrowLanes<'_, S::f32s, H> {
     }
 }
 
-/// Differences that were taken before.
+/// Numbers from one feature of stored differences to the next: those of a block and a line of the cache, so that the same rows of many
+/// features don't all lie in the same few places of the cache.
+#[doc(hidden)]
+pub const fn padded<T>() -> usize {
+    BLOCK_ROWS + 64 / size_of::<T>()
+}
+
+/// Differences that are stored, as [`Centre`] writes them.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Centred<'a> {
-    /// n_features x [`BLOCK_ROWS`].
-    pub(super) z: &'a [f32],
+pub struct Centred<'a, T> {
+    /// n_features x [`padded`].
+    pub z: &'a [T],
 }
 
-impl Differences<f32> for Centred<'_> {
+#[derive(Clone, Copy)]
+struct CentredLanes<'a, V>(&'a [V]);
+
+impl<T: Real> Differences<T> for Centred<'_, T> {
     #[inline(always)]
-    fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<f32, S>> {
-        f32::vectors::<S>(self.z).chunks_exact(f32::stride::<S>())
+    fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<T, S>> {
+        let stride = padded::<T>() / T::lanes::<S>();
+        let z = T::vectors::<S>(self.z).chunks_exact(stride);
+        z.map(|z| CentredLanes(&z[..T::stride::<S>()]))
     }
 
     #[inline(always)]
-    fn feature<S: Simd>(&self, j: usize) -> impl Lanes<f32, S> {
-        lanes_of_feature::<f32, S>(self.z, j)
+    fn stored<S: Simd>(&self) -> Option<&[T::Vector<S>]> {
+        Some(T::vectors::<S>(self.z))
+    }
+
+    #[inline(always)]
+    fn feature<S: Simd>(&self, j: usize) -> impl Lanes<T, S> {
+        let z = &self.z[j * padded::<T>()..][..BLOCK_ROWS];
+        CentredLanes(T::vectors::<S>(z))
     }
 }
 
-impl<S: Simd> Lanes<f32, S> for &[S::f32s] {
+impl<T: Real, S: Simd> Lanes<T, S> for CentredLanes<'_, T::Vector<S>> {
     #[inline(always)]
-    fn load<const N: usize>(self, simd: S, at: usize) -> [S::f32s; N] {
-        let mut z = [simd.splat_f32s(0.0); N];
-        z.copy_from_slice(&self[at..at + N]);
+    fn load<const N: usize>(self, simd: S, at: usize) -> [T::Vector<S>; N] {
+        let mut z = [T::splat(simd, T::default()); N];
+        z.copy_from_slice(&self.0[at..at + N]);
         z
     }
 
     #[inline(always)]
     fn part(self, vectors: Range<usize>) -> Self {
-        &self[vectors]
+        Self(&self.0[vectors])
     }
 }
 
-/// Writes differences, n_features x [`BLOCK_ROWS`], for [`Centred`].
+/// Stores differences for [`Centred`].
 #[doc(hidden)]
-pub struct Centre<'a, D> {
+pub struct Centre<'a, T, D> {
     pub differences: D,
-    pub z: &'a mut [f32],
+    /// n_features x [`padded`].
+    pub z: &'a mut [T],
 }
 
-impl<D: Differences<f32>> WithSimd for Centre<'_, D> {
+impl<T: Real, D: Differences<T>> WithSimd for Centre<'_, T, D> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         const N: usize = 4;
-        let z = f32::vectors_mut::<S>(self.z).chunks_exact_mut(f32::stride::<S>());
+        let stride = padded::<T>() / T::lanes::<S>();
+        let z = T::vectors_mut::<S>(self.z).chunks_exact_mut(stride);
         for (z, lanes) in z.zip(self.differences.features::<S>()) {
-            for (at, z) in z.chunks_exact_mut(N).enumerate() {
+            for (at, z) in z[..T::stride::<S>()].chunks_exact_mut(N).enumerate() {
                 z.copy_from_slice(&lanes.load::<N>(simd, at * N));
             }
         }

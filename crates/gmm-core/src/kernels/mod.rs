@@ -19,7 +19,9 @@ mod scatter;
 mod turn;
 mod whiten;
 
-pub(crate) use differences::{Differences, Halves, InPanels, Narrow, Plain, Single, halves};
+pub(crate) use differences::{
+    Centre, Centred, Differences, Halves, InPanels, Narrow, Plain, Single, halves, padded,
+};
 pub use entropy::entropies;
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{largest, least_weighted};
@@ -34,7 +36,7 @@ pub(crate) use reach::{Raise, Reach};
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
 pub(crate) use turn::{SIDE, rows_to_lanes};
-pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm, scaled_distances};
+pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm};
 pub use whiten::{Whitener, scaled_norm};
 
 /// The kernels as `pulp` operations, so that tests can run them on every instruction set of a machine
@@ -42,7 +44,7 @@ pub use whiten::{Whitener, scaled_norm};
 #[doc(hidden)]
 pub mod operations {
     pub use super::differences::{
-        Centre, Differences, Halves, InPanels, Lanes, Narrow, Plain, Single,
+        Centre, Centred, Differences, Halves, InPanels, Lanes, Narrow, Plain, Single, padded,
     };
     pub use super::entropy::Entropies;
     pub use super::mixture::Normalize;

@@ -165,7 +165,7 @@ impl<T: Real, D: Differences<T>, P> DenseSums<'_, T, D, P> {
 #[doc(hidden)]
 pub struct StoredSums<'a, D, P> {
     pub sums: DenseSums<'a, f32, D, P>,
-    /// n_features x [`BLOCK_ROWS`].
+    /// n_features x [`padded`](super::differences::padded).
     pub centred: &'a mut [f32],
 }
 

@@ -1,8 +1,10 @@
 //! Squared Mahalanobis distances of the lanes of a block.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
-use super::differences::{Differences, Lanes, Plain};
+use super::differences::{Differences, Lanes, Plain, padded};
 use super::product::{LinearMap, ROWS, add_column, add_rectangle};
 use super::real::Real;
 use crate::block::BLOCK_ROWS;
@@ -83,28 +85,17 @@ impl Whitener {
     /// # Panics
     /// If a buffer has another size.
     pub fn squared_norm(&self, x: &[f64], mean: &[f64], centred: &mut [f64], squared: &mut [f64]) {
-        self.distances(x, mean, centred, Line::squared(), squared);
-    }
-
-    /// [`Whitener::squared_norm`], and of each distance what a line makes of it.
-    pub(crate) fn distances(
-        &self,
-        x: &[f64],
-        mean: &[f64],
-        centred: &mut [f64],
-        line: Line<f64>,
-        out: &mut [f64],
-    ) {
         assert_eq!(x.len(), self.n_features() * BLOCK_ROWS);
         assert_eq!(centred.len(), x.len());
         assert_eq!(mean.len(), self.n_features());
-        assert_eq!(out.len(), BLOCK_ROWS);
+        assert_eq!(squared.len(), BLOCK_ROWS);
         Arch::new().dispatch(SquaredNorm {
             whitener: self,
             differences: Plain { x, shift: mean },
+            origin: None,
             centred,
-            line,
-            out,
+            line: Line::squared(),
+            out: squared,
         });
     }
 
@@ -179,10 +170,14 @@ impl Whitener {
     }
 }
 
+/// `‖W zᵢ + origin‖²` of differences zᵢ.
 #[doc(hidden)]
 pub struct SquaredNorm<'a, T, D> {
     pub whitener: &'a Whitener<T>,
     pub differences: D,
+    /// W times what the differences are from another place than the mean; `None` where they are from the mean.
+    pub origin: Option<&'a [T]>,
+    /// Working memory, n_features x [`BLOCK_ROWS`].
     pub centred: &'a mut [T],
     pub line: Line<T>,
     pub out: &'a mut [T],
@@ -202,61 +197,128 @@ impl<T: Real, D: Differences<T>> WithSimd for SquaredNorm<'_, T, D> {
     }
 }
 
+/// Up to so many features stored differences are read where they stand: four lines of each fit into the first cache, and their pages into
+/// its table.
+const MOST_IN_PLACE: usize = 64;
+
 impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
-    /// V vectors of rows at a time: their differences from the mean, D x V vectors side by side, stay in the first cache.
+    /// V vectors of rows at a time: their differences, D x V vectors side by side, stay in the first cache.
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
-        let z = T::vectors_mut::<S>(self.centred);
-        let out = T::vectors_mut::<S>(self.out);
-        for (lane, out) in out.chunks_exact_mut(V).enumerate() {
-            for (z, lanes) in z.chunks_exact_mut(V).zip(self.differences.features::<S>()) {
+        let Self {
+            whitener: Whitener { map },
+            differences,
+            origin,
+            centred,
+            line,
+            out,
+        } = self;
+        let zeros = [T::default(); ROWS];
+        let origin_of = |rows: Range<usize>| origin.map_or(&zeros[..rows.len()], |o| &o[rows]);
+        let out = T::vectors_mut::<S>(out).chunks_exact_mut(V).enumerate();
+        if let Some(z) = differences.stored::<S>()
+            && map.n_rows() <= MOST_IN_PLACE
+        {
+            let stride = padded::<T>() / T::lanes::<S>();
+            for (lane, out) in out {
+                let z = &z[lane * V..];
+                let sum = sum_squares::<T, S, V>(simd, map, origin_of, z, stride);
+                out.copy_from_slice(&line.of::<S, V>(simd, sum));
+            }
+            return;
+        }
+        let z = T::vectors_mut::<S>(centred);
+        for (lane, out) in out {
+            for (z, lanes) in z.chunks_exact_mut(V).zip(differences.features::<S>()) {
                 z.copy_from_slice(&lanes.load::<V>(simd, lane * V));
             }
-            let mut sum = [T::splat(simd, T::default()); V];
-            for (rows, group) in self.whitener.map.groups() {
-                match rows.len() {
-                    1 => add_rows::<T, S, 1, V>(simd, group, z, &mut sum),
-                    2 => add_rows::<T, S, 2, V>(simd, group, z, &mut sum),
-                    3 => add_rows::<T, S, 3, V>(simd, group, z, &mut sum),
-                    _ => add_rows::<T, S, ROWS, V>(simd, group, z, &mut sum),
-                }
-            }
-            out.copy_from_slice(&self.line.of::<S, V>(simd, sum));
+            let sum = sum_squares::<T, S, V>(simd, map, origin_of, z, V);
+            out.copy_from_slice(&line.of::<S, V>(simd, sum));
         }
     }
 }
 
-/// Adds the squares of R whitened coordinates of V vectors of rows.
+/// `‖W z + origin‖²` of V vectors of rows, of which feature j starts at vector `j stride` of `z`.
 #[inline(always)]
-fn add_rows<T: Real, S: Simd, const R: usize, const V: usize>(
+fn sum_squares<'a, T: Real, S: Simd, const V: usize>(
     simd: S,
-    group: &[T],
+    map: &LinearMap<T>,
+    origin_of: impl Fn(Range<usize>) -> &'a [T],
     z: &[T::Vector<S>],
-    sum: &mut [T::Vector<S>; V],
-) {
-    let mut y = [[T::splat(simd, T::default()); V]; R];
-    // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
-    let (rectangle, triangle) = group.split_at(group.len() - R * R);
-    let n_before = rectangle.len() / R;
-    add_rectangle::<T, S, R, V>(simd, rectangle, z, V, &mut y);
-    let column = |b: usize| (&triangle[b * R..(b + 1) * R], &z[(n_before + b) * V..][..V]);
-    let (c, z0) = column(0);
-    add_column::<T, S, R, V, 0>(simd, c, z0, &mut y);
-    if R > 1 {
-        let (c, z1) = column(1);
-        add_column::<T, S, R, V, 1>(simd, c, z1, &mut y);
+    stride: usize,
+) -> [T::Vector<S>; V] {
+    let mut sum = [T::splat(simd, T::default()); V];
+    for (rows, group) in map.groups() {
+        let n_rows = rows.len();
+        let part = Part {
+            group,
+            origin: origin_of(rows),
+            z,
+            stride,
+        };
+        match n_rows {
+            1 => part.add_rows::<S, 1, V>(simd, &mut sum),
+            2 => part.add_rows::<S, 2, V>(simd, &mut sum),
+            3 => part.add_rows::<S, 3, V>(simd, &mut sum),
+            _ => part.add_rows::<S, ROWS, V>(simd, &mut sum),
+        }
     }
-    if R > 2 {
-        let (c, z2) = column(2);
-        add_column::<T, S, R, V, 2>(simd, c, z2, &mut y);
-    }
-    if R > 3 {
-        let (c, z3) = column(3);
-        add_column::<T, S, R, V, 3>(simd, c, z3, &mut y);
-    }
-    for y in y {
-        for (sum, y) in sum.iter_mut().zip(y) {
-            *sum = T::mul_add(simd, y, y, *sum);
+    sum
+}
+
+/// Some rows of a whitening matrix and of W z + origin.
+struct Part<'a, T, V> {
+    group: &'a [T],
+    origin: &'a [T],
+    z: &'a [V],
+    stride: usize,
+}
+
+impl<T: Real, V: Copy> Part<'_, T, V> {
+    /// Adds the squares of R whitened coordinates of N vectors of rows.
+    #[inline(always)]
+    fn add_rows<S: Simd, const R: usize, const N: usize>(self, simd: S, sum: &mut [V; N])
+    where
+        T: Real<Vector<S> = V>,
+    {
+        let Self {
+            group,
+            origin,
+            z,
+            stride,
+        } = self;
+        let mut y = [[T::splat(simd, T::default()); N]; R];
+        for (y, origin) in y.iter_mut().zip(origin) {
+            *y = [T::splat(simd, *origin); N];
+        }
+        // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
+        let (rectangle, triangle) = group.split_at(group.len() - R * R);
+        let n_before = rectangle.len() / R;
+        add_rectangle::<T, S, R, N>(simd, rectangle, z, stride, &mut y);
+        let column = |b: usize| {
+            (
+                &triangle[b * R..(b + 1) * R],
+                &z[(n_before + b) * stride..][..N],
+            )
+        };
+        let (c, z0) = column(0);
+        add_column::<T, S, R, N, 0>(simd, c, z0, &mut y);
+        if R > 1 {
+            let (c, z1) = column(1);
+            add_column::<T, S, R, N, 1>(simd, c, z1, &mut y);
+        }
+        if R > 2 {
+            let (c, z2) = column(2);
+            add_column::<T, S, R, N, 2>(simd, c, z2, &mut y);
+        }
+        if R > 3 {
+            let (c, z3) = column(3);
+            add_column::<T, S, R, N, 3>(simd, c, z3, &mut y);
+        }
+        for y in y {
+            for (sum, y) in sum.iter_mut().zip(y) {
+                *sum = T::mul_add(simd, y, y, *sum);
+            }
         }
     }
 }
@@ -267,31 +329,23 @@ fn add_rows<T: Real, S: Simd, const R: usize, const V: usize>(
 /// # Panics
 /// If a buffer has another size.
 pub fn scaled_norm(x: &[f64], mean: &[f64], reciprocal_sd: &[f64], squared: &mut [f64]) {
-    scaled_distances(x, mean, reciprocal_sd, Line::squared(), squared);
-}
-
-/// [`scaled_norm`], and of each distance what a line makes of it.
-pub(crate) fn scaled_distances(
-    x: &[f64],
-    mean: &[f64],
-    reciprocal_sd: &[f64],
-    line: Line<f64>,
-    out: &mut [f64],
-) {
     assert_eq!(x.len(), mean.len() * BLOCK_ROWS);
     assert!(reciprocal_sd.len() == mean.len() || reciprocal_sd.len() == 1);
-    assert_eq!(out.len(), BLOCK_ROWS);
+    assert_eq!(squared.len(), BLOCK_ROWS);
     Arch::new().dispatch(ScaledNorm {
         differences: Plain { x, shift: mean },
+        origin: None,
         reciprocal_sd,
-        line,
-        out,
+        line: Line::squared(),
+        out: squared,
     });
 }
 
+/// [`SquaredNorm`] of a diagonal W.
 #[doc(hidden)]
 pub struct ScaledNorm<'a, T, D> {
     pub differences: D,
+    pub origin: Option<&'a [T]>,
     pub reciprocal_sd: &'a [T],
     pub line: Line<T>,
     pub out: &'a mut [T],
@@ -308,9 +362,11 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
         for (lane, out) in out.chunks_exact_mut(V).enumerate() {
             let mut sums = [T::splat(simd, T::default()); V];
             let scales = self.reciprocal_sd.iter().cycle();
+            let mut origins = self.origin.unwrap_or(&[]).iter();
             for (lanes, scale) in self.differences.features::<S>().zip(scales) {
-                let scale = T::splat(simd, *scale);
-                let y = lanes.scaled::<V>(simd, lane * V, scale);
+                let origin = origins.next().copied().unwrap_or_default();
+                let (scale, origin) = (T::splat(simd, *scale), T::splat(simd, origin));
+                let y = lanes.scaled::<V>(simd, lane * V, scale, origin);
                 for v in 0..V {
                     sums[v] = T::mul_add(simd, y[v], y[v], sums[v]);
                 }

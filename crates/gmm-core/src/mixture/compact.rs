@@ -48,6 +48,7 @@ impl GaussianMixture {
             self.responsibilities_of_block(block, scratch);
             return false;
         }
+        scratch.about_centre.clear();
         let constants = self.terms.iter().map(|term| term.constant);
         let far = constants.fold(f64::NEG_INFINITY, f64::max) - FAR_NATS;
         let bounds = bounds.falling(lane);

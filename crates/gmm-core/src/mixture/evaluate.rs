@@ -4,11 +4,11 @@ use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut};
 use rayon::prelude::*;
 
-use super::{Bounds, GaussianMixture};
+use super::{Bounds, CentredBlock, GaussianMixture, near};
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
-use crate::kernels::{Line, Panels, normalize_joint};
-use crate::{Aligned, Error, Samples};
+use crate::kernels::{Centred, Line, Panels, normalize_joint};
+use crate::{Aligned, Covariances, Error, Samples};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Scratch {
     pub centred: Aligned<f64>,
     /// As `centred`, once a [`Discriminant`](super::Discriminant) or a compact block has asked for it.
     pub whitened: Aligned<f64>,
+    /// The block about the centre, which is that of the components near it.
+    pub about_centre: CentredBlock,
     /// What the moments of dense structures are summed in.
     pub panels: Panels,
     /// n_classes x [`BLOCK_ROWS`]: log-joint densities, then responsibilities; noise comes last.
@@ -36,6 +38,7 @@ impl Scratch {
         Self {
             centred: Aligned::zeros(lanes),
             whitened: Aligned::default(),
+            about_centre: CentredBlock::default(),
             panels: Panels::default(),
             joint: Aligned::zeros(model.n_classes() * BLOCK_ROWS),
             log_density: Aligned::zeros(BLOCK_ROWS),
@@ -52,6 +55,8 @@ pub(super) struct Term {
     pub(super) constant: f64,
     /// μₖ side by side: the means of the mixture are stored column by column.
     pub(super) mean: Vec<f64>,
+    /// Wₖ (c - μₖ) where the component is near the centre c: see `near.rs`.
+    pub(super) origin: Option<Vec<f64>>,
 }
 
 /// log π - ½ (D log 2π + log|Σ|).
@@ -65,13 +70,17 @@ const LOG_TWO_PI: f64 = 1.837_877_066_409_345_5;
 impl GaussianMixture {
     /// `scratch.joint[k][i] = log πₖ + log N(xᵢ; μₖ, Σₖ)` for the rows of a block, up to [`log_offset`](Self::log_offset).
     pub(super) fn log_joint_of_block(&self, block: &Block, scratch: &mut Scratch) {
+        scratch.about_centre.read(self, block);
         for k in 0..self.n_components() {
             let joint = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
             if self.weights[k] == 0.0 {
                 joint.fill(f64::NEG_INFINITY);
                 continue;
             }
-            self.log_joint_of_component(k, block, &mut scratch.centred, joint);
+            match scratch.about_centre.near(k) {
+                Some((z, _)) => self.log_joint_near_centre(k, z, &mut scratch.centred, joint),
+                None => self.log_joint_of_component(k, block, &mut scratch.centred, joint),
+            }
         }
         if let Some(noise) = self.noise {
             let joint = &mut scratch.joint[self.n_components() * BLOCK_ROWS..];
@@ -109,13 +118,21 @@ impl GaussianMixture {
     }
 
     /// What the evaluation of each component needs beside its factor.
-    pub(super) fn terms_of(weights: &[f64], means: &Mat<f64>, factors: &[Factor]) -> Vec<Term> {
+    pub(super) fn terms_of(
+        weights: &[f64],
+        means: &Mat<f64>,
+        covariances: &Covariances,
+        factors: &[Factor],
+        centre: &[f64],
+    ) -> Vec<Term> {
         let d = means.ncols();
         let term = |(k, weight): (usize, &f64)| {
             let factor = &factors[if factors.len() == 1 { 0 } else { k }];
+            let mean: Vec<f64> = (0..d).map(|j| means[(k, j)]).collect();
             Term {
                 constant: constant(*weight, d, factor.half_log_det_about(factors[0].exponent)),
-                mean: (0..d).map(|j| means[(k, j)]).collect(),
+                origin: near::origin(k, &mean, covariances, factor, centre),
+                mean,
             }
         };
         weights.iter().enumerate().map(term).collect()
@@ -158,10 +175,21 @@ impl GaussianMixture {
         centred: &mut [f64],
         joint: &mut [f64],
     ) {
-        let Term { mean, constant } = &self.terms[k];
+        let Term { mean, constant, .. } = &self.terms[k];
         let line = Line::log_joint(*constant);
         self.factor(k)
             .distances(block.values(), mean, centred, line, joint);
+    }
+
+    /// [`Self::log_joint_of_component`] of one near the centre, from the differences z = x - c.
+    fn log_joint_near_centre(&self, k: usize, z: &[f64], centred: &mut [f64], joint: &mut [f64]) {
+        let Term {
+            origin, constant, ..
+        } = &self.terms[k];
+        let line = Line::log_joint(*constant);
+        let differences = Centred { z };
+        self.factor(k)
+            .distances_of(differences, origin.as_deref(), centred, line, joint);
     }
 
     /// The component that is nearest to a row so far out that every squared distance overflows: differences are taken at

@@ -9,6 +9,7 @@ mod ellipsoid;
 mod evaluate;
 mod extrapolate;
 mod log_responsibilities;
+mod near;
 mod noise;
 mod sample;
 mod single;
@@ -22,6 +23,7 @@ pub use discriminant::Discriminant;
 pub use ellipsoid::Ellipsoid;
 pub use evaluate::Scratch;
 use evaluate::Term;
+pub use near::CentredBlock;
 pub use noise::{Noise, Proportions};
 pub use sample::Sample;
 pub use single::{SingleMixture, SingleScratch};
@@ -56,6 +58,8 @@ pub struct GaussianMixture {
     covariances: Covariances,
     factors: Vec<Factor>,
     terms: Vec<Term>,
+    /// The median of the means, from which the components near it are evaluated.
+    centre: Vec<f64>,
     proportions: Proportions,
     noise: Option<Noise>,
 }
@@ -170,13 +174,15 @@ impl GaussianMixture {
         covariances: Covariances,
         factors: Vec<Factor>,
     ) -> Self {
-        let terms = Self::terms_of(&weights, &means, &factors);
+        let centre = near::centre(&means);
+        let terms = Self::terms_of(&weights, &means, &covariances, &factors, &centre);
         Self {
             weights,
             means,
             covariances,
             factors,
             terms,
+            centre,
             proportions: Proportions::Free,
             noise: None,
         }

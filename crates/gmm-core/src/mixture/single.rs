@@ -6,13 +6,13 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::GaussianMixture;
+use super::{GaussianMixture, Term};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::covariance::{Moments, SingleFactor};
 use crate::kernels::{
-    DenseSums, DiagonalSums, Differences, Halves, InPanels, Line, Narrow, Normalize, PanelMemory,
-    Panels, Plain, Single, StoredSums, halves,
+    Centred, DenseSums, DiagonalSums, Differences, Halves, InPanels, Line, Narrow, Normalize,
+    PanelMemory, Panels, Plain, Single, StoredSums, halves, padded,
 };
 
 /// Expert: a mixture ready to evaluate blocks in single precision.
@@ -21,6 +21,9 @@ pub struct SingleMixture {
     factors: Vec<SingleFactor>,
     means: Vec<[Vec<f32>; 2]>,
     constants: Vec<f32>,
+    /// As in the mixture, where there are several: what the components near its centre are evaluated from.
+    origins: Vec<Option<Vec<f32>>>,
+    centre: Vec<f64>,
     log_offset: f64,
 }
 
@@ -37,6 +40,11 @@ pub struct SingleScratch {
     is_narrow: bool,
     shift: [Vec<f32>; 2],
     centred: Aligned<f32>,
+    /// The block about the centre.
+    z: Aligned<f32>,
+    centre: Vec<f64>,
+    /// Whether each component is near it; of none where the block was not centred.
+    is_near: Vec<bool>,
     panels: Panels<f32>,
     /// Whether `panels` holds the block.
     is_in_panels: bool,
@@ -53,7 +61,10 @@ impl SingleScratch {
             x: [lanes(), lanes()],
             is_narrow: false,
             shift: [vec![0.0; d], vec![0.0; d]],
-            centred: lanes(),
+            centred: Aligned::zeros(d * padded::<f32>()),
+            z: Aligned::zeros(d * padded::<f32>()),
+            centre: Vec::new(),
+            is_near: Vec::new(),
             panels: Panels::default(),
             is_in_panels: false,
         }
@@ -72,6 +83,10 @@ impl GaussianMixture {
         let largest =
             (self.terms.iter().map(|term| term.constant)).fold(f64::NEG_INFINITY, f64::max);
         let constants = (self.terms.iter()).map(|term| (term.constant - largest) as f32);
+        let origin = |term: &Term| {
+            let origin = term.origin.as_ref().filter(|_| self.has_near())?;
+            Some(origin.iter().map(|o| *o as f32).collect())
+        };
         let in_range = |mean: &f64| mean.abs() < 1e15;
         self.terms
             .iter()
@@ -80,6 +95,8 @@ impl GaussianMixture {
                 factors: factors.collect::<Option<_>>()?,
                 means: self.terms.iter().map(|term| split(&term.mean)).collect(),
                 constants: constants.collect(),
+                origins: self.terms.iter().map(origin).collect(),
+                centre: self.centre.clone(),
                 log_offset: self.log_offset() + largest,
             })
     }
@@ -96,19 +113,32 @@ impl SingleMixture {
             is_narrow,
             centred,
             is_in_panels,
+            z,
+            centre,
+            is_near,
             ..
         } = scratch;
         *is_narrow = split_into(block.values(), high, low);
         *is_in_panels = false;
+        is_near.clear();
+        is_near.extend(self.origins.iter().map(Option::is_some));
+        if is_near.contains(&true) {
+            centre.clone_from(&self.centre);
+            let x = block.values();
+            Arch::new().dispatch(CentreSingle { x, centre, z });
+        }
         for (k, joint) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
             let factor = &self.factors[if self.factors.len() == 1 { 0 } else { k }];
             let shift = view(&self.means[k]);
             let line = Line::log_joint(self.constants[k]);
-            if *is_narrow {
-                factor.distances(Narrow { x: high, shift }, centred, line, joint);
+            let origin = self.origins[k].as_deref();
+            if origin.is_some() {
+                factor.distances(Centred { z }, origin, centred, line, joint);
+            } else if *is_narrow {
+                factor.distances(Narrow { x: high, shift }, None, centred, line, joint);
             } else {
                 let x = Halves { high, low };
-                factor.distances(Single { x, shift }, centred, line, joint);
+                factor.distances(Single { x, shift }, None, centred, line, joint);
             }
         }
         !Arch::new().dispatch(Normalize {
@@ -138,15 +168,24 @@ impl Moments {
             centred,
             panels,
             is_in_panels,
+            z,
+            centre,
+            is_near,
             ..
         } = scratch;
+        let is_near = is_near.get(k).copied().unwrap_or(false);
         let x = Halves { high, low };
         if part.scatter.len() != shift.len() && !*is_in_panels {
             panels.read_halves(x);
             *is_in_panels = true;
         }
         let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
-        self.observe_sums(shift, part, |part, shift| {
+        let (first, mut is_stored) = if is_near {
+            (centre.as_slice(), true)
+        } else {
+            (shift, false)
+        };
+        self.observe_sums(shift, first, part, |part, shift| {
             let [high, low] = &mut *parts;
             let is_plain = split_into(shift, high, low) && *is_narrow;
             let shift = view(parts);
@@ -156,7 +195,21 @@ impl Moments {
                 shift: shift.high,
             };
             let single = Single { x, shift };
+            let is_stored = std::mem::take(&mut is_stored);
             part.occupancy = match (is_diagonal, is_plain) {
+                (true, _) if is_stored => diagonal(Centred { z }, r, part),
+                (false, _) if is_stored => {
+                    let (panels, memory) = panels.about_halves(shift);
+                    let (sums, products) = (&mut part.mean, &mut part.scatter);
+                    Arch::new().dispatch(DenseSums {
+                        differences: Centred { z },
+                        panels,
+                        memory,
+                        r,
+                        sums,
+                        products,
+                    })
+                }
                 (true, true) => diagonal(plain, r, part),
                 (true, false) => diagonal(single, r, part),
                 (false, true) => {
@@ -218,6 +271,28 @@ fn split(values: &[f64]) -> [Vec<f32>; 2] {
 /// Whether all low parts are 0.
 fn split_into(values: &[f64], high: &mut [f32], low: &mut [f32]) -> bool {
     Arch::new().dispatch(Split { values, high, low })
+}
+
+/// x - centre, rounded once.
+struct CentreSingle<'a> {
+    x: &'a [f64],
+    centre: &'a [f64],
+    z: &'a mut [f32],
+}
+
+impl WithSimd for CentreSingle<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let features = self.z.chunks_exact_mut(padded::<f32>());
+        let features = features.zip(self.x.chunks_exact(BLOCK_ROWS));
+        for ((z, x), centre) in features.zip(self.centre) {
+            z.iter_mut()
+                .zip(x)
+                .for_each(|(z, x)| *z = (x - centre) as f32);
+        }
+    }
 }
 
 struct Split<'a> {

@@ -28,6 +28,7 @@ mod products;
 mod sampling;
 mod shortcuts;
 mod single;
+mod stored;
 mod sum;
 mod views;
 
