@@ -23,13 +23,28 @@ impl WithSimd for ToFrame<'_> {
     type Output = bool;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> bool {
-        let [first, second] = self.units;
-        let mut is_finite = true;
-        for v in self.lane {
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        const V: usize = 4;
+        let (values, rest) = S::as_mut_simd_f64s(self.lane);
+        let splat = |value| simd.splat_f64s(value);
+        let (zero, offset) = (splat(0.0), splat(self.offset));
+        let [first, second] = self.units.map(splat);
+        // 0 times a number is 0, times anything else NaN.
+        let mut zeros = [zero; V];
+        for values in values.chunks_mut(V) {
+            for (value, zeros) in values.iter_mut().zip(&mut zeros) {
+                *zeros = simd.mul_add_f64s(*value, zero, *zeros);
+                let less = simd.sub_f64s(*value, offset);
+                *value = simd.mul_f64s(simd.mul_f64s(less, first), second);
+            }
+        }
+        let [a, b, c, d] = zeros;
+        let zeros = simd.add_f64s(simd.add_f64s(a, b), simd.add_f64s(c, d));
+        let mut is_finite = simd.reduce_sum_f64s(zeros).abs() <= 0.0;
+        for v in rest {
             // A NaN fails every comparison.
             is_finite &= v.abs() <= f64::MAX;
-            *v = (*v - self.offset) * first * second;
+            *v = (*v - self.offset) * self.units[0] * self.units[1];
         }
         is_finite
     }
