@@ -31,6 +31,9 @@ impl CompensatedSum {
 
     /// Adds Σᵢ wᵢ lᵢ over the lanes of a block; a weight of 0 leaves its lane out, whatever l is.
     pub fn add_weighted(&mut self, weights: &[f64], terms: &[f64]) {
+        let n = weights.len().min(terms.len()) / CHAINS * CHAINS;
+        let (weights, rest) = weights.split_at(n);
+        let (terms, last) = terms.split_at(n);
         let part = Arch::new().dispatch(WeightedSum { weights, terms });
         if part
             .iter()
@@ -44,12 +47,14 @@ impl CompensatedSum {
             }
         } else {
             // An infinite term: one by one it leaves an infinite sum and no NaN.
-            weights
-                .iter()
-                .zip(terms)
-                .filter(|(w, _)| **w > 0.0)
-                .for_each(|(w, l)| self.add(w * l));
+            self.add_one_by_one(weights, terms);
         }
+        self.add_one_by_one(rest, last);
+    }
+
+    fn add_one_by_one(&mut self, weights: &[f64], terms: &[f64]) {
+        let counted = weights.iter().zip(terms).filter(|(w, _)| **w > 0.0);
+        counted.for_each(|(w, l)| self.add(w * l));
     }
 
     /// Adds another sum.
@@ -88,18 +93,43 @@ impl WithSimd for WeightedSum<'_> {
     type Output = [(f64, f64); CHAINS];
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> Self::Output {
-        let (mut sums, mut losses) = ([0.0; CHAINS], [0.0; CHAINS]);
-        for (weights, terms) in self.weights.chunks(CHAINS).zip(self.terms.chunks(CHAINS)) {
-            for (((sum, loss), w), l) in sums.iter_mut().zip(&mut losses).zip(weights).zip(terms) {
-                let term = if *w > 0.0 { w * l } else { 0.0 };
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        match S::F64_LANES {
+            8 => self.run::<S, 2>(simd),
+            4 => self.run::<S, 4>(simd),
+            2 => self.run::<S, 8>(simd),
+            _ => self.run::<S, CHAINS>(simd),
+        }
+    }
+}
+
+impl WeightedSum<'_> {
+    /// [`CHAINS`] sums in V vectors, of whole sets of terms.
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) -> [(f64, f64); CHAINS] {
+        let zero = simd.splat_f64s(0.0);
+        let (mut sums, mut losses) = ([zero; V], [zero; V]);
+        let (weights, _) = S::as_simd_f64s(self.weights);
+        let (terms, _) = S::as_simd_f64s(self.terms);
+        for (weights, terms) in weights.chunks_exact(V).zip(terms.chunks_exact(V)) {
+            for v in 0..V {
+                let term = simd.mul_f64s(weights[v], terms[v]);
+                let counts = simd.greater_than_f64s(weights[v], zero);
+                let term = simd.select_f64s(counts, term, zero);
                 // The rounding error of an addition, without asking which term is larger (Knuth 1969).
-                let total = *sum + term;
-                let part = total - *sum;
-                *loss += (*sum - (total - part)) + (term - part);
-                *sum = total;
+                let total = simd.add_f64s(sums[v], term);
+                let part = simd.sub_f64s(total, sums[v]);
+                let lost = simd.sub_f64s(sums[v], simd.sub_f64s(total, part));
+                let lost = simd.add_f64s(lost, simd.sub_f64s(term, part));
+                losses[v] = simd.add_f64s(losses[v], lost);
+                sums[v] = total;
             }
         }
-        std::array::from_fn(|i| (sums[i], losses[i]))
+        let (mut all, mut all_lost) = ([0.0; CHAINS], [0.0; CHAINS]);
+        S::as_mut_simd_f64s(&mut all).0.copy_from_slice(&sums);
+        S::as_mut_simd_f64s(&mut all_lost)
+            .0
+            .copy_from_slice(&losses);
+        std::array::from_fn(|i| (all[i], all_lost[i]))
     }
 }

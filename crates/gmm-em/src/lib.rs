@@ -40,6 +40,7 @@ mod em;
 mod error;
 mod expectation;
 mod foresight;
+mod gathering;
 mod hierarchy;
 mod history;
 mod kmeans;

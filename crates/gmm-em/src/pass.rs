@@ -1,7 +1,6 @@
 //! One pass over the rows: the E-step of a model, or given responsibilities, gathered into statistics.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::kernels::Panels;
 use gmm_core::{
@@ -10,6 +9,7 @@ use gmm_core::{
 
 use crate::blocks::Blocks;
 use crate::compact::Compact;
+use crate::gathering::Gathering;
 use crate::statistics::SufficientStatistics;
 use crate::{Error, tree};
 
@@ -139,18 +139,17 @@ impl<R: Blocks> Pass<'_, R> {
              impl Fn(&mut SufficientStatistics, &Block, usize, &mut Scratch) -> Option<&'n [f64]> + Sync
          ),
     ) -> Result<SufficientStatistics, Error> {
-        let (zeros, n_features) = (self.zeros, self.zeros.n_features());
+        let zeros = self.zeros;
         let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
-            let mut statistics = zeros.clone();
+            let mut gathering = Gathering::new(zeros);
             let (mut memory, mut scratch) = (None, scratch());
-            let mut part = Moments::zeros(zeros.form.structure(), n_features);
-            let shifts = zeros.shift_rows();
             for index in blocks {
                 let block = self.rows.block(index, &mut memory)?;
-                let negligible = evaluate(&mut statistics, block, index, &mut scratch);
-                statistics.add_block(block, &shifts, negligible, &mut scratch, &mut part);
+                let statistics = &mut gathering.statistics;
+                let negligible = evaluate(statistics, block, index, &mut scratch);
+                gathering.add_block(block, negligible, &mut scratch);
             }
-            Ok(statistics)
+            Ok(gathering.finish())
         };
         tree::reduce(0..self.rows.n_blocks(), &leaf, &SufficientStatistics::add)
     }

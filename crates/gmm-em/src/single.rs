@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use gmm_core::block::{BLOCK_ROWS, Block};
-use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch};
 
 use crate::blocks::Blocks;
+use crate::gathering::Gathering;
 use crate::statistics::SufficientStatistics;
 use crate::{Error, tree};
 
@@ -33,13 +33,12 @@ pub(crate) fn single_expectation(
     }
     let zeros = SufficientStatistics::of_model(model, shifts);
     let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
-        let mut statistics = zeros.clone();
         let mut leaf = Leaf::new(model, &single, &zeros);
         let mut memory = None;
         for index in blocks {
-            leaf.add_block(&mut statistics, rows.block(index, &mut memory)?);
+            leaf.add_block(rows.block(index, &mut memory)?);
         }
-        Ok(statistics)
+        Ok(leaf.gathering.finish())
     };
     tree::reduce(0..rows.n_blocks(), &leaf, &SufficientStatistics::add).map(Some)
 }
@@ -51,8 +50,7 @@ struct Leaf<'a> {
     scratch: SingleScratch,
     /// For blocks with rows that are too far out.
     double: Option<Scratch>,
-    shifts: Vec<Vec<f64>>,
-    part: Moments,
+    gathering: Gathering,
 }
 
 impl<'a> Leaf<'a> {
@@ -66,12 +64,11 @@ impl<'a> Leaf<'a> {
             single,
             scratch: SingleScratch::new(model),
             double: None,
-            shifts: zeros.shift_rows(),
-            part: Moments::zeros(zeros.form.structure(), zeros.n_features()),
+            gathering: Gathering::new(zeros),
         }
     }
 
-    fn add_block(&mut self, statistics: &mut SufficientStatistics, block: &Block) {
+    fn add_block(&mut self, block: &Block) {
         if !self
             .single
             .responsibilities_of_block(block, &mut self.scratch)
@@ -79,10 +76,12 @@ impl<'a> Leaf<'a> {
             let model = self.model;
             let double = self.double.get_or_insert_with(|| Scratch::new(model));
             model.responsibilities_of_block(block, double);
+            let statistics = &mut self.gathering.statistics;
             statistics.add_log_density(block, &double.log_density);
-            statistics.add_block(block, &self.shifts, None, double, &mut self.part);
+            self.gathering.add_block(block, None, double);
             return;
         }
+        let statistics = &mut self.gathering.statistics;
         statistics.add_log_density(block, &self.scratch.log_density);
         statistics.count(block);
         // Sample weights may be of any size, single precision isn't: they enter as parts of the largest in the block.
@@ -96,8 +95,7 @@ impl<'a> Leaf<'a> {
                     .for_each(|(r, w)| *r *= (w / heaviest) as f32);
             }
             if heaviest > 0.0 && r.iter().any(|r| *r > 0.0) {
-                let (moments, shift) = (&mut statistics.moments[k], &self.shifts[k]);
-                moments.observe_single(&mut self.scratch, k, heaviest, shift, &mut self.part);
+                (self.gathering).add_single(k, &mut self.scratch, heaviest);
             }
         }
     }

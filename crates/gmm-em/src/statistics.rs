@@ -1,10 +1,10 @@
 //! Sufficient statistics of the E-step: what threads, machines and files exchange.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::{Moments, Structure};
+use gmm_core::covariance::Moments;
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::kernels::{largest, least_weighted};
-use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Proportions, Samples, Scratch};
+use gmm_core::kernels::least_weighted;
+use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Proportions, Samples};
 
 use crate::Error;
 use crate::blocks::Table;
@@ -347,43 +347,6 @@ impl SufficientStatistics {
         })
     }
 
-    /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
-    /// `scratch.active`, and after them those of noise, where all components are in use. `shifts` are the rows of ours. A component whose
-    /// responsibilities are all at most `negligible` (0 where it is not given) is left out.
-    pub(crate) fn add_block(
-        &mut self,
-        block: &Block,
-        shifts: &[Vec<f64>],
-        negligible: Option<&[f64]>,
-        scratch: &mut Scratch,
-        part: &mut Moments,
-    ) {
-        let (active, mut is_read) = (scratch.active.iter().copied(), false);
-        for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
-            let (moments, shift) = (&mut self.moments[k], &shifts[k]);
-            if largest(r) <= negligible.map_or(0.0, |n| n[k]) {
-                continue;
-            }
-            weigh(block, r);
-            if !is_read && self.form.structure() == Structure::Dense {
-                scratch.panels.read(block.values());
-                is_read = true;
-            }
-            let panels = &mut scratch.panels;
-            match scratch.about_centre.near(k) {
-                Some(near) => moments.observe_near(block, near, r, shift, part, panels),
-                None => moments.observe(block, r, shift, part, panels),
-            }
-        }
-        if let Some(noise) = &mut self.noise
-            && let Some(r) = (scratch.joint.chunks_exact_mut(BLOCK_ROWS)).nth(self.moments.len())
-        {
-            weigh(block, r);
-            noise.occupancy += r.iter().sum::<f64>();
-        }
-        self.count(block);
-    }
-
     /// Counts the rows of a block and their weights.
     pub(crate) fn count(&mut self, block: &Block) {
         self.total_weight += if block.is_weighted() {
@@ -404,13 +367,6 @@ impl SufficientStatistics {
             let found = counted.find(|(_, (l, w))| **w > 0.0 && **l <= least);
             self.least_likely = found.map(|(row, _)| (row, least)).or(self.least_likely);
         }
-    }
-}
-
-/// Multiplies responsibilities by the sample weights.
-pub(crate) fn weigh(block: &Block, r: &mut [f64]) {
-    if block.is_weighted() {
-        r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
     }
 }
 

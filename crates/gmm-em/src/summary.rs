@@ -1,7 +1,7 @@
 //! A first look at the data: are the cells finite, where do they lie, how far do they spread?
 
 use gmm_core::block::{Block, Frame};
-use gmm_core::covariance::{Moments, Structure};
+use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::kernels::Panels;
 use gmm_core::{CovarianceType, Samples};
 
@@ -123,7 +123,8 @@ pub(crate) fn moments(
     let shift = vec![0.0; d];
     let leaf = |blocks: std::ops::Range<usize>| -> Result<Moments, Error> {
         let mut block = Block::new(d);
-        let (mut total, mut part) = (Moments::zeros(structure, d), Moments::zeros(structure, d));
+        let mut total = MomentSums::zeros(structure, d);
+        let mut part = Moments::zeros(structure, d);
         let mut panels = Panels::default();
         for index in blocks {
             block.fill(x, index, frame)?;
@@ -133,7 +134,7 @@ pub(crate) fn moments(
             }
             total.observe(&block, block.weights(), &shift, &mut part, &mut panels);
         }
-        Ok(total)
+        Ok(total.finish(&shift))
     };
     tree::reduce(0..Block::count(x.n_samples()), &leaf, &Moments::merge)
 }

@@ -16,7 +16,8 @@ use gmm_core::kernels::cross_sums;
 use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Scratch};
 
 use crate::blocks::Blocks;
-use crate::statistics::{SufficientStatistics, weigh};
+use crate::gathering::weigh;
+use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use crate::{Error, tree};
 

@@ -19,6 +19,7 @@ mod moments;
 mod parameters;
 mod prior;
 mod spectrum;
+mod sums;
 mod volume;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use maximize::{Maximized, Regularizer, Repair, maximize};
 pub use moments::Moments;
 pub use parameters::Covariances;
 pub use prior::Prior;
+pub use sums::MomentSums;
 
 use crate::Error;
 

@@ -26,7 +26,7 @@ pub(super) fn most_in_registers<S: Simd>() -> usize {
 pub(super) const LEAST_IN_REGISTERS: usize = 12;
 
 /// Numbers in the packed lower triangle of a symmetric matrix: entry (i, j <= i) stands at `i (i + 1) / 2 + j`.
-pub fn packed_len(n_features: usize) -> usize {
+pub const fn packed_len(n_features: usize) -> usize {
     n_features * (n_features + 1) / 2
 }
 

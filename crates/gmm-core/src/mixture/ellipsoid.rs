@@ -4,7 +4,7 @@ use faer::Mat;
 
 use crate::block::{BLOCK_ROWS, Block};
 use crate::cholesky::Cholesky;
-use crate::covariance::{Moments, Structure};
+use crate::covariance::{MomentSums, Moments, Structure};
 use crate::kernels::{Panels, Whitener};
 
 /// An ellipsoid that holds the rows of positive weight of a block.
@@ -27,10 +27,11 @@ impl Ellipsoid {
             *r = if *weight > 0.0 { 1.0 } else { 0.0 };
         }
         let shift: Vec<f64> = (0..d).map(|j| block.feature(j)[first]).collect();
-        let zeros = Moments::zeros(Structure::Dense, d);
-        let (mut moments, mut part, mut panels) = (zeros.clone(), zeros, Panels::default());
+        let mut sums = MomentSums::zeros(Structure::Dense, d);
+        let (mut part, mut panels) = (Moments::zeros(Structure::Dense, d), Panels::default());
         panels.read(block.values());
-        moments.observe(block, &r, &shift, &mut part, &mut panels);
+        sums.observe(block, &r, &shift, &mut part, &mut panels);
+        let moments = sums.finish(&shift);
         let centre: Vec<f64> = shift
             .iter()
             .zip(&moments.mean)

@@ -18,6 +18,8 @@ use crate::{Aligned, Covariances};
 
 /// Standard deviations from the centre up to which a component is near it.
 const NEAR: f64 = 3.0;
+/// Of fewer features, differences are little beside what else a row takes: a pass over two took 2 % more, over three the same, over four 3 % less.
+const LEAST_FEATURES: usize = 4;
 
 /// Expert: a block about the centre of a mixture, the median of its means, and which components are near it.
 #[derive(Clone, Debug, Default)]
@@ -66,11 +68,8 @@ impl CentredBlock {
 impl GaussianMixture {
     /// Whether differences from the centre are those of several components.
     pub(super) fn has_near(&self) -> bool {
-        self.terms
-            .iter()
-            .filter(|term| term.origin.is_some())
-            .nth(1)
-            .is_some()
+        let near = self.terms.iter().filter(|term| term.origin.is_some());
+        self.n_features() >= LEAST_FEATURES && near.count() > 1
     }
 }
 
@@ -109,7 +108,7 @@ mod tests {
     use crate::mixture::Scratch;
     use crate::{CovarianceType, Samples};
 
-    const D: usize = 3;
+    const D: usize = 4;
 
     /// Two components near the centre and one that is not, and the middle of a table of their rows.
     fn near_and_far(form: CovarianceType) -> (GaussianMixture, Block) {
@@ -162,10 +161,10 @@ mod tests {
                 // log-joint densities are relative to the first component's, which all share.
                 let joints = scratch.joint[k * BLOCK_ROWS..].iter().zip(own.joint.iter());
                 for (found, alone) in joints {
-                    // A distance sums squares of up to 3 terms twice over; whitened numbers are at most three times the size of the rest, and the
+                    // A distance sums squares of up to 4 terms twice over; whitened numbers are at most three times the size of the rest, and the
                     // constants below 10.
                     let expected = alone + model.weights()[k].ln();
-                    let bound = 3.0 * 9.0 * f64::EPSILON * 9.0 * (10.0 + expected.abs());
+                    let bound = 3.0 * 11.0 * f64::EPSILON * 9.0 * (10.0 + expected.abs());
                     assert!(
                         (found - expected).abs() <= bound,
                         "{form}: {found} {expected}"

@@ -9,7 +9,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::{GaussianMixture, Term};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::covariance::{Moments, SingleFactor};
+use crate::covariance::{MomentSums, Moments, SingleFactor};
 use crate::kernels::{
     Centred, DenseSums, DiagonalSums, Differences, Halves, InPanels, Line, Narrow, Normalize,
     PanelMemory, Panels, Plain, Single, StoredSums, halves, padded,
@@ -149,8 +149,8 @@ impl SingleMixture {
     }
 }
 
-impl Moments {
-    /// Expert: [`Moments::observe`] of the block that the scratch memory was last filled from, with the responsibilities of component
+impl MomentSums {
+    /// Expert: [`MomentSums::observe`] of the block that the scratch memory was last filled from, with the responsibilities of component
     /// `k` in it times `weight`.
     pub fn observe_single(
         &mut self,
@@ -158,7 +158,7 @@ impl Moments {
         k: usize,
         weight: f64,
         shift: &[f64],
-        part: &mut Self,
+        part: &mut Moments,
     ) {
         let SingleScratch {
             joint,

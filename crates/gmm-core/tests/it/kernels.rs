@@ -4,7 +4,7 @@
 //! ε is twice the unit roundoff). Both sides round, so a bound is twice that: n ε.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::{Moments, Structure};
+use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::kernels::operations::{
     DenseSums, DiagonalSums, Line, Normalize, Plain, ScaledNorm, SquaredNorm,
 };
@@ -297,11 +297,11 @@ proptest! {
         block.fill(&(&table).into(), 0, &Frame::identity(d)).unwrap();
         let structure = if is_diagonal { Structure::Diagonal } else { Structure::Dense };
         let shift = vec![distance; d];
-        let zeros = Moments::zeros(structure, d);
-        let (mut moments, mut part) = (zeros.clone(), zeros);
-        let mut panels = Panels::default();
+        let mut sums = MomentSums::zeros(structure, d);
+        let (mut part, mut panels) = (Moments::zeros(structure, d), Panels::default());
         panels.read(block.values());
-        moments.observe(&block, &r, &shift, &mut part, &mut panels);
+        sums.observe(&block, &r, &shift, &mut part, &mut panels);
+        let moments = sums.finish(&shift);
         let n = naive::exact_sum(&r);
         prop_assume!(n > 0.0);
         let lanes = features(&x);
@@ -381,17 +381,12 @@ fn blocks_without_weight_leave_moments_alone() {
     block.fill(&(&x).into(), 0, &Frame::identity(2)).unwrap();
     for structure in [Structure::Dense, Structure::Diagonal, Structure::Isotropic] {
         let zeros = Moments::zeros(structure, 2);
-        let (mut moments, mut part) = (zeros.clone(), zeros.clone());
-        let mut panels = Panels::default();
+        let mut sums = MomentSums::zeros(structure, 2);
+        let (mut part, mut panels) = (zeros.clone(), Panels::default());
         panels.read(block.values());
-        moments.observe(
-            &block,
-            &[0.0; BLOCK_ROWS],
-            &[0.5, 0.5],
-            &mut part,
-            &mut panels,
-        );
-        assert_eq!(moments, zeros);
+        let shift = [0.5, 0.5];
+        sums.observe(&block, &[0.0; BLOCK_ROWS], &shift, &mut part, &mut panels);
+        assert_eq!(sums.finish(&shift), zeros);
     }
 }
 
@@ -405,9 +400,10 @@ fn weights_without_a_reciprocal_still_have_a_mean() {
     let x = gmm_testkit::matrix(&rows);
     let mut block = Block::new(1);
     block.fill(&(&x).into(), 0, &Frame::identity(1)).unwrap();
-    let zeros = Moments::zeros(Structure::Diagonal, 1);
-    let (mut moments, mut part) = (zeros.clone(), zeros);
-    moments.observe(&block, &r, &[0.0], &mut part, &mut Panels::default());
+    let mut sums = MomentSums::zeros(Structure::Diagonal, 1);
+    let mut part = Moments::zeros(Structure::Diagonal, 1);
+    sums.observe(&block, &r, &[0.0], &mut part, &mut Panels::default());
+    let moments = sums.finish(&[0.0]);
     assert!(moments.occupancy > 0.0 && moments.occupancy.recip().is_infinite());
     // Subnormal sums have an absolute error of 256 halves of the last bit of all, 5e-324.
     let tolerance = LANES * 5e-324 * (moments.mean[0] + 1.0) / moments.occupancy + 4.0 * EPS;

@@ -4,7 +4,7 @@
 //! roundings, and the low parts) and by 2^-46 of x and μ, which is nothing here.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::{Moments, Structure};
+use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::faer::Mat;
 use gmm_core::kernels::operations::{
     Centre, DenseSums, DiagonalSums, Halves, Line, Narrow, Normalize, Plain, ScaledNorm, Single,
@@ -321,11 +321,13 @@ fn a_block_agrees_with_double_precision() {
                 .map(|j| model.means()[(k, j)])
                 .map(|m| if is_narrow { f64::from(m as f32) } else { m })
                 .collect();
-            let (mut found, mut expected, mut part) = (zeros(), zeros(), zeros());
+            let sums = || MomentSums::zeros(form.structure(), d);
+            let (mut found, mut expected, mut part) = (sums(), sums(), zeros());
             found.observe_single(&mut narrow, k, 2.0, &shift, &mut part);
             let doubled: Vec<f64> = r.iter().map(|r| 2.0 * r).collect();
             wide.panels.read(block.values());
             expected.observe(&block, &doubled, &shift, &mut part, &mut wide.panels);
+            let [found, expected] = [found, expected].map(|sums| sums.finish(&shift));
             let bound = 20.0 * (LANES + 10.0) * U;
             assert!((found.occupancy - expected.occupancy).abs() <= bound * expected.occupancy);
             let size = expected.scatter.iter().fold(0.0f64, |m, s| m.max(s.abs()));

@@ -1,7 +1,7 @@
 //! Differences that are stored once for several components: the bits of those taken anew, and what moving their origin costs.
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
-use gmm_core::covariance::{Moments, Structure};
+use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::kernels::operations::{
     Centre, Centred, DenseSums, DiagonalSums, Differences, Line, Plain, ScaledNorm, SquaredNorm,
     padded,
@@ -172,12 +172,13 @@ proptest! {
         let structure = if is_diagonal { Structure::Diagonal } else { Structure::Dense };
         let centre: Vec<f64> = shift.iter().zip(&step).map(|(shift, step)| shift + step + distance).collect();
         let z = stored(Arch::new(), &x, &centre);
-        let zeros = || Moments::zeros(structure, d);
-        let (mut found, mut expected, mut part) = (zeros(), zeros(), zeros());
+        let sums = || MomentSums::zeros(structure, d);
+        let (mut found, mut expected, mut part) = (sums(), sums(), Moments::zeros(structure, d));
         let mut panels = Panels::default();
         panels.read(block.values());
         expected.observe(&block, &r, &shift, &mut part, &mut panels);
         found.observe_near(&block, (&z, &centre), &r, &shift, &mut part, &mut panels);
+        let [found, expected] = [found, expected].map(|sums| sums.finish(&shift));
         // The same sum in the same order.
         prop_assert_eq!(found.occupancy.to_bits(), expected.occupancy.to_bits());
         let n = expected.occupancy;
@@ -196,6 +197,63 @@ proptest! {
                     + n * (EPS * 40.0).powi(2) * LANES;
                 let (found, expected) = (found.scatter[at], expected.scatter[at]);
                 prop_assert!((found - expected).abs() <= bound, "{found} {expected}");
+            }
+        }
+    }
+
+    /// Blocks about the shift, about a centre and far from both, in turns: sums are closed where the place changes, and merged where they cancel.
+    /// Beyond 32 features each block is merged.
+    #[test]
+    fn sums_of_several_blocks_are_those_of_all_rows(
+        (blocks, shift, step) in (1usize..=40).prop_flat_map(|d| {
+            let block = (lanes(d), shares(), 0usize..3);
+            (vec(block, 1..5), vec(-3.0..3.0, d), vec(-3.0..3.0, d))
+        }),
+        is_diagonal in any::<bool>(),
+    ) {
+        let d = shift.len();
+        let structure = if is_diagonal { Structure::Diagonal } else { Structure::Dense };
+        let centre: Vec<f64> = shift.iter().zip(&step).map(|(shift, step)| shift + step).collect();
+        let (mut sums, mut part) = (MomentSums::zeros(structure, d), Moments::zeros(structure, d));
+        let (mut all, mut weights) = (vec![Vec::new(); d], Vec::new());
+        for (x, r, kind) in &blocks {
+            let distance = if *kind == 2 { 1e4 } else { 0.0 };
+            let value = |i: usize, j: usize| x[j * BLOCK_ROWS + i] + distance;
+            let rows: Vec<Vec<f64>> = (0..BLOCK_ROWS).map(|i| (0..d).map(|j| value(i, j)).collect()).collect();
+            let mut block = Block::new(d);
+            block.fill(&(&gmm_testkit::matrix(&rows)).into(), 0, &Frame::identity(d)).unwrap();
+            let mut panels = Panels::default();
+            panels.read(block.values());
+            if *kind == 1 {
+                let z = stored(Arch::new(), block.values(), &centre);
+                sums.observe_near(&block, (&z, &centre), r, &shift, &mut part, &mut panels);
+            } else {
+                sums.observe(&block, r, &shift, &mut part, &mut panels);
+            }
+            all.iter_mut().enumerate().for_each(|(j, lane)| lane.extend(block.feature(j)));
+            weights.extend(r);
+        }
+        let n = naive::exact_sum(&weights);
+        prop_assume!(n > 0.0);
+        let n_terms = weights.len() as f64 + 10.0;
+        let found = sums.finish(&shift);
+        prop_assert!((found.occupancy - n).abs() <= n_terms * EPS * n);
+        let mean = naive::weighted_mean(&all, &weights);
+        let centred: Vec<Vec<f64>> =
+            all.iter().zip(&mean).map(|(lane, mean)| lane.iter().map(|x| x - mean).collect()).collect();
+        let expected = naive::weighted_scatter(&centred, &weights);
+        let farthest = all.iter().flatten().fold(0.0f64, |most, x| most.max(x.abs()));
+        for i in 0..d {
+            prop_assert!((found.mean[i] + shift[i] - mean[i]).abs() <= n_terms * EPS * (10.0 + farthest));
+            for j in 0..=i {
+                if is_diagonal && i != j {
+                    continue;
+                }
+                let found = found.scatter[if is_diagonal { i } else { i * (i + 1) / 2 + j }];
+                // 16 times the scatter may be summed up about a place; what a mean is off by enters squared.
+                let size = (expected[i][i] * expected[j][j]).sqrt();
+                let tolerance = 17.0 * n_terms * EPS * size + n * (n_terms * EPS * (10.0 + farthest)).powi(2);
+                prop_assert!((found - expected[i][j]).abs() <= tolerance, "{found} {}", expected[i][j]);
             }
         }
     }

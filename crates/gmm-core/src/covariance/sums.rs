@@ -1,0 +1,259 @@
+//! The moments of a component as a task gathers them: sums about one place, block after block.
+//!
+//! What a block adds is first summed about a place near the component's mean, in one pass over the numbers. Sums about one place simply add
+//! up; they become moments once, at the end, when they are centred at their own mean and merged. (Block by block that took 8 % of a pass over 16
+//! features, 10 % over eight.)
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::{Moments, Structure};
+use crate::block::Block;
+use crate::kernels::{
+    Centred, DenseSums, DiagonalSums, Panels, dense_sums, diagonal_sums, packed_len, padded,
+};
+
+/// How many times larger a sum of squares may be about a place than about the mean: four bits are lost at the most.
+const CANCELLATION: f64 = 16.0;
+/// A block may always count so large a part of the scatter before it as its own: 16 blocks that a task adds up together come to a
+/// sixteenth.
+const LEAST_SHARE: f64 = 1.0 / 256.0;
+/// Up to so many numbers of a scatter sums stay open; those of more features are merged block by block, which is little beside what they cost.
+const MOST_OPEN: usize = packed_len(32);
+
+/// Gathers the [`Moments`] of one component, about a shift that is the same in all calls.
+#[derive(Clone, Debug)]
+pub struct MomentSums {
+    moments: Moments,
+    /// n, Σ r z and Σ r z z' of blocks that don't cancel about `place`, in the layout of moments, and not yet among them.
+    open: Moments,
+    place: Vec<f64>,
+}
+
+impl MomentSums {
+    /// The sums of no data.
+    pub fn zeros(structure: Structure, n_features: usize) -> Self {
+        Self::after(Moments::zeros(structure, n_features))
+    }
+
+    /// Goes on from moments.
+    pub fn after(moments: Moments) -> Self {
+        let mut open = moments.clone();
+        open.clear();
+        if !Self::stays_open(&open) {
+            open.scatter = Vec::new();
+        }
+        Self {
+            moments,
+            open,
+            place: Vec::new(),
+        }
+    }
+
+    fn stays_open(sums: &Moments) -> bool {
+        sums.scatter.len() <= MOST_OPEN || sums.scatter.len() == sums.mean.len()
+    }
+
+    /// The moments, with means relative to the shift.
+    pub fn finish(mut self, shift: &[f64]) -> Moments {
+        self.close(shift);
+        self.moments
+    }
+
+    /// Adds a block with responsibilities `r` (sample weights included).
+    ///
+    /// The block is summed about the shift. Where that would cancel (its mean is far from the shift against its spread, as in the first steps
+    /// from a bad start), it is summed again about its own mean; but not where the digits lost are none of the whole: a block that holds one row
+    /// of the component, or next to nothing.
+    ///
+    /// `part` is working memory; of dense structures `panels` have to hold the block ([`Panels::read`]).
+    pub fn observe(
+        &mut self,
+        block: &Block,
+        r: &[f64],
+        shift: &[f64],
+        part: &mut Moments,
+        panels: &mut Panels,
+    ) {
+        self.observe_sums(shift, shift, part, |part, at| {
+            sum(part, block, r, at, panels);
+        });
+    }
+
+    /// [`observe`](Self::observe) of a block whose differences z from a centre are stored, which may stand for those from the shift: their sums
+    /// are taken about the centre.
+    ///
+    /// # Panics
+    /// If z has another size than a [`CentredBlock`](crate::CentredBlock) of the block.
+    pub fn observe_near(
+        &mut self,
+        block: &Block,
+        (z, centre): (&[f64], &[f64]),
+        r: &[f64],
+        shift: &[f64],
+        part: &mut Moments,
+        panels: &mut Panels,
+    ) {
+        let mut is_first = true;
+        self.observe_sums(shift, centre, part, |part, at| {
+            if std::mem::take(&mut is_first) {
+                sum_stored(part, z, r, at, panels);
+            } else {
+                sum(part, block, r, at, panels);
+            }
+        });
+    }
+
+    /// Adds a block whose sums about a place `sum` writes: n, Σ r z in `mean` and Σ r z z' in `scatter`. They are asked for at `first`, and where
+    /// they cancel there, at the block's own mean.
+    pub(crate) fn observe_sums(
+        &mut self,
+        shift: &[f64],
+        first: &[f64],
+        part: &mut Moments,
+        mut sum: impl FnMut(&mut Moments, &[f64]),
+    ) {
+        sum(part, first);
+        if part.occupancy <= 0.0 {
+            return;
+        }
+        if !self.keeps_digits(part) {
+            let n = part.occupancy;
+            let near: Vec<f64> = first
+                .iter()
+                .zip(&part.mean)
+                .map(|(s, m)| s + m / n)
+                .collect();
+            sum(part, &near);
+            self.merge(part, &near, shift);
+        } else if Self::stays_open(part) {
+            if self.place != first {
+                self.close(shift);
+                self.place.clear();
+                self.place.extend(first);
+            }
+            self.open.occupancy += part.occupancy;
+            Arch::new().dispatch(Add {
+                sums: [&mut self.open.mean, &mut self.open.scatter],
+                parts: [&part.mean, &part.scatter],
+            });
+        } else {
+            self.merge(part, first, shift);
+        }
+    }
+
+    /// Makes moments of the open sums.
+    fn close(&mut self, shift: &[f64]) {
+        if self.open.occupancy > 0.0 {
+            let mut open = std::mem::take(&mut self.open);
+            let place = std::mem::take(&mut self.place);
+            self.merge(&mut open, &place, shift);
+            open.clear();
+            (self.open, self.place) = (open, place);
+        }
+    }
+
+    /// Makes moments of sums about a place, and adds them.
+    fn merge(&mut self, sums: &mut Moments, place: &[f64], shift: &[f64]) {
+        sums.centre();
+        // place - shift is 0 or rounded once, as the place is.
+        for (mean, (place, shift)) in sums.mean.iter_mut().zip(place.iter().zip(shift)) {
+            *mean += place - shift;
+        }
+        self.moments.merge(sums);
+    }
+
+    /// Whether no feature of sums cancels by more than [`CANCELLATION`], given what they will be added to. (At most the block's share of the scatter
+    /// before it counts: over many blocks of like size the shares add up like 1 + ½ + ⅓ + ..., to a few.)
+    fn keeps_digits(&self, part: &Moments) -> bool {
+        let n = part.occupancy;
+        let before = self.moments.occupancy + self.open.occupancy;
+        let share = if n < before {
+            (n / before).max(LEAST_SHARE)
+        } else {
+            1.0
+        };
+        let n_features = part.mean.len();
+        let is_diagonal = part.scatter.len() == n_features;
+        let mut next = 0;
+        (0..n_features).all(|j| {
+            let at = next;
+            next += if is_diagonal { 1 } else { j + 2 };
+            let own = part.centred(j, at);
+            // In the first place without what stands before, which is mostly not needed.
+            part.scatter[at] <= CANCELLATION * own || {
+                let known = self.moments.scatter[at] + self.open.centred(j, at);
+                part.scatter[at] <= CANCELLATION * (own + share * known)
+            }
+        })
+    }
+}
+
+impl Moments {
+    /// Of sums: Σ r (zⱼ - z̄ⱼ)², from Σ r zⱼ² at a place of the scatter; 0 without any.
+    fn centred(&self, j: usize, at: usize) -> f64 {
+        if self.occupancy > 0.0 {
+            (self.scatter[at] - self.mean[j] * (self.mean[j] / self.occupancy)).max(0.0)
+        } else {
+            0.0
+        }
+    }
+
+    fn clear(&mut self) {
+        self.occupancy = 0.0;
+        self.mean.fill(0.0);
+        self.scatter.fill(0.0);
+    }
+}
+
+/// n, Σ r z and Σ r z z' of a block about a place.
+fn sum(part: &mut Moments, block: &Block, r: &[f64], at: &[f64], panels: &mut Panels) {
+    let (sums, products) = (&mut part.mean, &mut part.scatter);
+    part.occupancy = if products.len() == at.len() {
+        diagonal_sums(block.values(), r, at, sums, products)
+    } else {
+        dense_sums(block.values(), r, at, panels, sums, products)
+    };
+}
+
+/// [`sum`] of stored differences from there.
+fn sum_stored(part: &mut Moments, z: &[f64], r: &[f64], at: &[f64], panels: &mut Panels) {
+    let (sums, products) = (&mut part.mean, &mut part.scatter);
+    assert_eq!(z.len(), at.len() * padded::<f64>());
+    let differences = Centred { z };
+    part.occupancy = if products.len() == at.len() {
+        Arch::new().dispatch(DiagonalSums {
+            differences,
+            r,
+            sums,
+            squares: products,
+        })
+    } else {
+        let (panels, memory) = panels.about(at);
+        Arch::new().dispatch(DenseSums {
+            differences,
+            panels,
+            memory,
+            r,
+            sums,
+            products,
+        })
+    };
+}
+
+struct Add<'a> {
+    sums: [&'a mut [f64]; 2],
+    parts: [&'a [f64]; 2],
+}
+
+impl WithSimd for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for (sums, part) in self.sums.into_iter().zip(self.parts) {
+            for (sum, part) in sums.iter_mut().zip(part) {
+                *sum += part;
+            }
+        }
+    }
+}

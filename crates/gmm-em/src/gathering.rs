@@ -1,0 +1,86 @@
+//! What one task adds up of its blocks.
+
+use gmm_core::block::{BLOCK_ROWS, Block};
+use gmm_core::covariance::{MomentSums, Moments, Structure};
+use gmm_core::kernels::largest;
+use gmm_core::{Scratch, SingleScratch};
+
+use crate::statistics::SufficientStatistics;
+
+/// Statistics in the making: the moments of the components are sums until the end.
+pub(crate) struct Gathering {
+    /// But for the moments.
+    pub(crate) statistics: SufficientStatistics,
+    sums: Vec<MomentSums>,
+    shifts: Vec<Vec<f64>>,
+    /// Working memory: what a block adds to a component.
+    part: Moments,
+}
+
+impl Gathering {
+    pub(crate) fn new(zeros: &SufficientStatistics) -> Self {
+        let mut statistics = zeros.clone();
+        let moments = std::mem::take(&mut statistics.moments);
+        Self {
+            sums: moments.into_iter().map(MomentSums::after).collect(),
+            shifts: zeros.shift_rows(),
+            part: Moments::zeros(zeros.form.structure(), zeros.n_features()),
+            statistics,
+        }
+    }
+
+    pub(crate) fn finish(self) -> SufficientStatistics {
+        let mut statistics = self.statistics;
+        let sums = self.sums.into_iter().zip(&self.shifts);
+        statistics.moments = sums.map(|(sums, shift)| sums.finish(shift)).collect();
+        statistics
+    }
+
+    /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
+    /// `scratch.active`, and after them those of noise, where all components are in use. A component whose responsibilities are all at most
+    /// `negligible` (0 where it is not given) is left out.
+    pub(crate) fn add_block(
+        &mut self,
+        block: &Block,
+        negligible: Option<&[f64]>,
+        scratch: &mut Scratch,
+    ) {
+        let is_dense = self.statistics.form.structure() == Structure::Dense;
+        let (active, mut is_read) = (scratch.active.iter().copied(), false);
+        for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
+            if largest(r) <= negligible.map_or(0.0, |n| n[k]) {
+                continue;
+            }
+            weigh(block, r);
+            let panels = &mut scratch.panels;
+            if !is_read && is_dense {
+                panels.read(block.values());
+                is_read = true;
+            }
+            let (sums, shift, part) = (&mut self.sums[k], &self.shifts[k], &mut self.part);
+            match scratch.about_centre.near(k) {
+                Some(near) => sums.observe_near(block, near, r, shift, part, panels),
+                None => sums.observe(block, r, shift, part, panels),
+            }
+        }
+        if let Some(noise) = &mut self.statistics.noise
+            && let Some(r) = (scratch.joint.chunks_exact_mut(BLOCK_ROWS)).nth(self.sums.len())
+        {
+            weigh(block, r);
+            noise.occupancy += r.iter().sum::<f64>();
+        }
+        self.statistics.count(block);
+    }
+
+    /// Adds a component's rows of the block that the scratch memory was last filled from: see [`MomentSums::observe_single`].
+    pub(crate) fn add_single(&mut self, k: usize, scratch: &mut SingleScratch, weight: f64) {
+        self.sums[k].observe_single(scratch, k, weight, &self.shifts[k], &mut self.part);
+    }
+}
+
+/// Multiplies responsibilities by the sample weights.
+pub(crate) fn weigh(block: &Block, r: &mut [f64]) {
+    if block.is_weighted() {
+        r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
+    }
+}
