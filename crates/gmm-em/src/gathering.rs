@@ -45,7 +45,7 @@ impl Gathering {
         negligible: Option<&[f64]>,
         scratch: &mut Scratch,
     ) {
-        let is_dense = self.statistics.form.structure() == Structure::Dense;
+        let structure = self.statistics.form.structure();
         let (active, mut is_read) = (scratch.active.iter().copied(), false);
         for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
             if largest(r) <= negligible.map_or(0.0, |n| n[k]) {
@@ -53,12 +53,12 @@ impl Gathering {
             }
             weigh(block, r);
             let panels = &mut scratch.panels;
-            if !is_read && is_dense {
+            if !is_read && structure == Structure::Dense {
                 panels.read(block.values());
                 is_read = true;
             }
             let (sums, shift, part) = (&mut self.sums[k], &self.shifts[k], &mut self.part);
-            match scratch.about_centre.near(k) {
+            match scratch.about_centre.near_sums(k, structure) {
                 Some(near) => sums.observe_near(block, near, r, shift, part, panels),
                 None => sums.observe(block, r, shift, part, panels),
             }

@@ -4,7 +4,7 @@
 ///
 /// | | `Double` | `Mixed` |
 /// |---|---|---|
-/// | rows, differences from the means | f64 | 48 bits |
+/// | rows, differences from the means | f64 | 48 bits, or f32 about a centre within three standard deviations |
 /// | distances, exponentials, sums of 256 rows | f64 | f32 |
 /// | sums over blocks, M-step, parameters | f64 | f64 |
 /// | log p of a row, error as a part of 1 + abs(log p) | 1e-15 | 1e-7, times the square root of the covariances' condition |

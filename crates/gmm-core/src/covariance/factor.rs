@@ -44,7 +44,6 @@ impl SingleFactor {
     pub(crate) fn distances(
         &self,
         differences: impl Differences<f32>,
-        origin: Option<&[f32]>,
         centred: &mut [f32],
         line: Line<f32>,
         out: &mut [f32],
@@ -53,14 +52,12 @@ impl SingleFactor {
             Self::Dense(whitener) => Arch::new().dispatch(SquaredNorm {
                 whitener,
                 differences,
-                origin,
                 centred,
                 line,
                 out,
             }),
             Self::Axes(reciprocal_sd) => Arch::new().dispatch(ScaledNorm {
                 differences,
-                origin,
                 reciprocal_sd,
                 line,
                 out,
@@ -153,14 +150,13 @@ impl Factor {
         out: &mut [f64],
     ) {
         let differences = Plain { x, shift: mean };
-        self.distances_of(differences, None, centred, line, out);
+        self.distances_of(differences, centred, line, out);
     }
 
-    /// [`distances`](Self::distances) of differences from another place than the mean, of which `origin` holds W times what is missing.
+    /// [`distances`](Self::distances) of any differences.
     pub(crate) fn distances_of(
         &self,
         differences: impl Differences<f64>,
-        origin: Option<&[f64]>,
         centred: &mut [f64],
         line: Line<f64>,
         out: &mut [f64],
@@ -171,7 +167,6 @@ impl Factor {
                 Arch::new().dispatch(SquaredNorm {
                     whitener,
                     differences,
-                    origin,
                     centred,
                     line,
                     out,
@@ -179,7 +174,6 @@ impl Factor {
             }
             Kind::Axes { reciprocal_sd, .. } => Arch::new().dispatch(ScaledNorm {
                 differences,
-                origin,
                 reciprocal_sd,
                 line,
                 out,

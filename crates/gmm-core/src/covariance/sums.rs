@@ -12,8 +12,9 @@ use crate::kernels::{
     Centred, DenseSums, DiagonalSums, Panels, dense_sums, diagonal_sums, packed_len, padded,
 };
 
-/// How many times larger a sum of squares may be about a place than about the mean: four bits are lost at the most.
-const CANCELLATION: f64 = 16.0;
+/// How many times larger a sum of squares may be about a place than about the mean: five bits are lost at the most. (At four every thirtieth block
+/// was summed twice about a centre three standard deviations away, since some feature of its few rows was farther out.)
+const CANCELLATION: f64 = 32.0;
 /// A block may always count so large a part of the scatter before it as its own: 16 blocks that a task adds up together come to a
 /// sixteenth.
 const LEAST_SHARE: f64 = 1.0 / 256.0;
@@ -165,6 +166,11 @@ impl MomentSums {
     /// Whether no feature of sums cancels by more than [`CANCELLATION`], given what they will be added to. (At most the block's share of the scatter
     /// before it counts: over many blocks of like size the shares add up like 1 + ½ + ⅓ + ..., to a few.)
     fn keeps_digits(&self, part: &Moments) -> bool {
+        // In the first place without what stands before, which is mostly not needed.
+        part.keeps_digits_alone() || self.keeps_digits_beside(part)
+    }
+
+    fn keeps_digits_beside(&self, part: &Moments) -> bool {
         let n = part.occupancy;
         let before = self.moments.occupancy + self.open.occupancy;
         let share = if n < before {
@@ -172,18 +178,9 @@ impl MomentSums {
         } else {
             1.0
         };
-        let n_features = part.mean.len();
-        let is_diagonal = part.scatter.len() == n_features;
-        let mut next = 0;
-        (0..n_features).all(|j| {
-            let at = next;
-            next += if is_diagonal { 1 } else { j + 2 };
-            let own = part.centred(j, at);
-            // In the first place without what stands before, which is mostly not needed.
-            part.scatter[at] <= CANCELLATION * own || {
-                let known = self.moments.scatter[at] + self.open.centred(j, at);
-                part.scatter[at] <= CANCELLATION * (own + share * known)
-            }
+        part.diagonal().enumerate().all(|(j, at)| {
+            let known = self.moments.scatter[at] + self.open.centred(j, at);
+            part.scatter[at] <= CANCELLATION * (part.centred(j, at) + share * known)
         })
     }
 }
@@ -196,6 +193,26 @@ impl Moments {
         } else {
             0.0
         }
+    }
+
+    /// Of sums: where Σ r zⱼ² stands in the scatter, feature by feature.
+    fn diagonal(&self) -> impl Iterator<Item = usize> {
+        let is_diagonal = self.scatter.len() == self.mean.len();
+        (0..self.mean.len()).map(move |j| if is_diagonal { j } else { j * (j + 3) / 2 })
+    }
+
+    /// Of sums: whether no feature cancels by more than [`CANCELLATION`], whatever they will be added to. (Without a branch per feature; a sum too
+    /// small to have a reciprocal says no.)
+    fn keeps_digits_alone(&self) -> bool {
+        let per_row = 1.0 / self.occupancy;
+        let keeps =
+            |scatter: f64, mean: f64| scatter <= CANCELLATION * (scatter - mean * (mean * per_row));
+        if self.scatter.len() == self.mean.len() {
+            let features = self.scatter.iter().zip(&self.mean);
+            return features.fold(true, |all, (s, m)| all & keeps(*s, *m));
+        }
+        let features = self.diagonal().zip(&self.mean);
+        features.fold(true, |all, (at, m)| all & keeps(self.scatter[at], *m))
     }
 
     fn clear(&mut self) {

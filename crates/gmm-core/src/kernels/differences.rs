@@ -5,7 +5,7 @@
 //! | [`Plain`] | f64, or f32 | as x | 1 |
 //! | [`Narrow`] | f32 | 48 bits | 2 |
 //! | [`Single`] | 48 bits | 48 bits | 3 |
-//! | [`Centred`] | is a difference, stored | | 0 |
+//! | [`Centred`], [`Near`] | is a difference, stored | | 0 |
 
 use std::ops::Range;
 
@@ -21,6 +21,11 @@ pub trait Differences<T: Real>: Copy {
     /// All of them, [`padded`] numbers to a feature, where they are stored.
     #[inline(always)]
     fn stored<S: Simd>(&self) -> Option<&[T::Vector<S>]> {
+        None
+    }
+    /// W times what the differences are from another place than the mean; `None` where they are from the mean.
+    #[inline(always)]
+    fn origin(&self) -> Option<&[T]> {
         None
     }
     /// Feature number j.
@@ -42,19 +47,13 @@ pub trait Lanes<T: Real, S: Simd>: Copy {
     /// Some of the vectors.
     fn part(self, vectors: Range<usize>) -> Self;
 
-    /// [`load`](Self::load) times a scale, plus what the differences' own origin comes to.
+    /// [`load`](Self::load) times a scale.
     #[inline(always)]
-    fn scaled<const N: usize>(
-        self,
-        simd: S,
-        at: usize,
-        scale: T::Vector<S>,
-        origin: T::Vector<S>,
-    ) -> [T::Vector<S>; N] {
+    fn scaled<const N: usize>(self, simd: S, at: usize, scale: T::Vector<S>) -> [T::Vector<S>; N] {
         // Loops and no closures, which would be calls here.
         let mut z = self.load::<N>(simd, at);
         for value in &mut z {
-            *value = T::mul_add(simd, *value, scale, origin);
+            *value = T::times(simd, *value, scale);
         }
         z
     }
@@ -307,18 +306,12 @@ impl<S: Simd, H: Shift<f32, S>> Lanes<f32, S> for NarrowLanes<'_, S::f32s, H> {
         z
     }
 
-    /// (x - high) scale - (low scale - origin): the low part costs no step of its own.
+    /// (x - high) scale - low scale: the low part costs no step of its own.
     #[inline(always)]
-    fn scaled<const N: usize>(
-        self,
-        simd: S,
-        at: usize,
-        scale: S::f32s,
-        origin: S::f32s,
-    ) -> [S::f32s; N] {
+    fn scaled<const N: usize>(self, simd: S, at: usize, scale: S::f32s) -> [S::f32s; N] {
         let x = &self.x[at..at + N];
         let [shift, low_shift] = [self.shift[0].vector(simd), self.shift[1].vector(simd)];
-        let low = simd.mul_add_f32s(simd.neg_f32s(low_shift), scale, origin);
+        let low = simd.mul_f32s(simd.neg_f32s(low_shift), scale);
         let mut z = [shift; N];
         for v in 0..N {
             z[v] = simd.mul_add_f32s(simd.sub_f32s(x[v], shift), scale, low);
@@ -362,11 +355,6 @@ impl<T: Real> Differences<T> for Centred<'_, T> {
     }
 
     #[inline(always)]
-    fn stored<S: Simd>(&self) -> Option<&[T::Vector<S>]> {
-        Some(T::vectors::<S>(self.z))
-    }
-
-    #[inline(always)]
     fn feature<S: Simd>(&self, j: usize) -> impl Lanes<T, S> {
         let z = &self.z[j * padded::<T>()..][..BLOCK_ROWS];
         CentredLanes(T::vectors::<S>(z))
@@ -377,13 +365,47 @@ impl<T: Real, S: Simd> Lanes<T, S> for CentredLanes<'_, T::Vector<S>> {
     #[inline(always)]
     fn load<const N: usize>(self, simd: S, at: usize) -> [T::Vector<S>; N] {
         let mut z = [T::splat(simd, T::default()); N];
-        z.copy_from_slice(&self.0[at..at + N]);
+        // One by one: a copy of the whole would go through memory.
+        for (z, stored) in z.iter_mut().zip(&self.0[at..at + N]) {
+            *z = *stored;
+        }
         z
     }
 
     #[inline(always)]
     fn part(self, vectors: Range<usize>) -> Self {
         Self(&self.0[vectors])
+    }
+}
+
+/// [`Centred`] differences from another place than the mean.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Near<'a, T> {
+    pub centred: Centred<'a, T>,
+    /// W (place - mean).
+    pub origin: &'a [T],
+}
+
+impl<T: Real> Differences<T> for Near<'_, T> {
+    #[inline(always)]
+    fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<T, S>> {
+        self.centred.features::<S>()
+    }
+
+    #[inline(always)]
+    fn stored<S: Simd>(&self) -> Option<&[T::Vector<S>]> {
+        Some(T::vectors::<S>(self.centred.z))
+    }
+
+    #[inline(always)]
+    fn origin(&self) -> Option<&[T]> {
+        Some(self.origin)
+    }
+
+    #[inline(always)]
+    fn feature<S: Simd>(&self, j: usize) -> impl Lanes<T, S> {
+        self.centred.feature::<S>(j)
     }
 }
 

@@ -31,12 +31,18 @@ impl WithSimd for ToFrame<'_> {
         let [first, second] = self.units.map(splat);
         // 0 times a number is 0, times anything else NaN.
         let mut zeros = [zero; V];
-        for values in values.chunks_mut(V) {
-            for (value, zeros) in values.iter_mut().zip(&mut zeros) {
-                *zeros = simd.mul_add_f64s(*value, zero, *zeros);
-                let less = simd.sub_f64s(*value, offset);
-                *value = simd.mul_f64s(simd.mul_f64s(less, first), second);
+        let mut chunks = values.chunks_exact_mut(V);
+        for values in &mut chunks {
+            for v in 0..V {
+                zeros[v] = simd.mul_add_f64s(values[v], zero, zeros[v]);
+                let less = simd.sub_f64s(values[v], offset);
+                values[v] = simd.mul_f64s(simd.mul_f64s(less, first), second);
             }
+        }
+        for value in chunks.into_remainder() {
+            zeros[0] = simd.mul_add_f64s(*value, zero, zeros[0]);
+            let less = simd.sub_f64s(*value, offset);
+            *value = simd.mul_f64s(simd.mul_f64s(less, first), second);
         }
         let [a, b, c, d] = zeros;
         let zeros = simd.add_f64s(simd.add_f64s(a, b), simd.add_f64s(c, d));

@@ -20,7 +20,7 @@ mod turn;
 mod whiten;
 
 pub(crate) use differences::{
-    Centre, Centred, Differences, Halves, InPanels, Narrow, Plain, Single, halves, padded,
+    Centre, Centred, Differences, Halves, InPanels, Narrow, Near, Plain, Single, halves, padded,
 };
 pub use entropy::entropies;
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
@@ -44,7 +44,7 @@ pub use whiten::{Whitener, scaled_norm};
 #[doc(hidden)]
 pub mod operations {
     pub use super::differences::{
-        Centre, Centred, Differences, Halves, InPanels, Lanes, Narrow, Plain, Single, padded,
+        Centre, Centred, Differences, Halves, InPanels, Lanes, Narrow, Near, Plain, Single, padded,
     };
     pub use super::entropy::Entropies;
     pub use super::mixture::Normalize;

@@ -1,7 +1,5 @@
 //! Squared Mahalanobis distances of the lanes of a block.
 
-use std::ops::Range;
-
 use pulp::{Arch, Simd, WithSimd};
 
 use super::differences::{Differences, Lanes, Plain, padded};
@@ -92,7 +90,6 @@ impl Whitener {
         Arch::new().dispatch(SquaredNorm {
             whitener: self,
             differences: Plain { x, shift: mean },
-            origin: None,
             centred,
             line: Line::squared(),
             out: squared,
@@ -175,8 +172,6 @@ impl Whitener {
 pub struct SquaredNorm<'a, T, D> {
     pub whitener: &'a Whitener<T>,
     pub differences: D,
-    /// W times what the differences are from another place than the mean; `None` where they are from the mean.
-    pub origin: Option<&'a [T]>,
     /// Working memory, n_features x [`BLOCK_ROWS`].
     pub centred: &'a mut [T],
     pub line: Line<T>,
@@ -208,13 +203,11 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
         let Self {
             whitener: Whitener { map },
             differences,
-            origin,
             centred,
             line,
             out,
         } = self;
-        let zeros = [T::default(); ROWS];
-        let origin_of = |rows: Range<usize>| origin.map_or(&zeros[..rows.len()], |o| &o[rows]);
+        let origin = differences.origin();
         let out = T::vectors_mut::<S>(out).chunks_exact_mut(V).enumerate();
         if let Some(z) = differences.stored::<S>()
             && map.n_rows() <= MOST_IN_PLACE
@@ -222,7 +215,7 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
             let stride = padded::<T>() / T::lanes::<S>();
             for (lane, out) in out {
                 let z = &z[lane * V..];
-                let sum = sum_squares::<T, S, V>(simd, map, origin_of, z, stride);
+                let sum = sum_squares::<T, S, V>(simd, map, origin, z, stride);
                 out.copy_from_slice(&line.of::<S, V>(simd, sum));
             }
             return;
@@ -232,7 +225,7 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
             for (z, lanes) in z.chunks_exact_mut(V).zip(differences.features::<S>()) {
                 z.copy_from_slice(&lanes.load::<V>(simd, lane * V));
             }
-            let sum = sum_squares::<T, S, V>(simd, map, origin_of, z, V);
+            let sum = sum_squares::<T, S, V>(simd, map, origin, z, V);
             out.copy_from_slice(&line.of::<S, V>(simd, sum));
         }
     }
@@ -240,10 +233,10 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
 
 /// `‖W z + origin‖²` of V vectors of rows, of which feature j starts at vector `j stride` of `z`.
 #[inline(always)]
-fn sum_squares<'a, T: Real, S: Simd, const V: usize>(
+fn sum_squares<T: Real, S: Simd, const V: usize>(
     simd: S,
     map: &LinearMap<T>,
-    origin_of: impl Fn(Range<usize>) -> &'a [T],
+    origin: Option<&[T]>,
     z: &[T::Vector<S>],
     stride: usize,
 ) -> [T::Vector<S>; V] {
@@ -252,7 +245,7 @@ fn sum_squares<'a, T: Real, S: Simd, const V: usize>(
         let n_rows = rows.len();
         let part = Part {
             group,
-            origin: origin_of(rows),
+            origin: origin.map(|origin| &origin[rows]),
             z,
             stride,
         };
@@ -269,7 +262,7 @@ fn sum_squares<'a, T: Real, S: Simd, const V: usize>(
 /// Some rows of a whitening matrix and of W z + origin.
 struct Part<'a, T, V> {
     group: &'a [T],
-    origin: &'a [T],
+    origin: Option<&'a [T]>,
     z: &'a [V],
     stride: usize,
 }
@@ -288,8 +281,10 @@ impl<T: Real, V: Copy> Part<'_, T, V> {
             stride,
         } = self;
         let mut y = [[T::splat(simd, T::default()); N]; R];
-        for (y, origin) in y.iter_mut().zip(origin) {
-            *y = [T::splat(simd, *origin); N];
+        if let Some(origin) = origin {
+            for (y, origin) in y.iter_mut().zip(origin) {
+                *y = [T::splat(simd, *origin); N];
+            }
         }
         // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
         let (rectangle, triangle) = group.split_at(group.len() - R * R);
@@ -334,7 +329,6 @@ pub fn scaled_norm(x: &[f64], mean: &[f64], reciprocal_sd: &[f64], squared: &mut
     assert_eq!(squared.len(), BLOCK_ROWS);
     Arch::new().dispatch(ScaledNorm {
         differences: Plain { x, shift: mean },
-        origin: None,
         reciprocal_sd,
         line: Line::squared(),
         out: squared,
@@ -345,7 +339,6 @@ pub fn scaled_norm(x: &[f64], mean: &[f64], reciprocal_sd: &[f64], squared: &mut
 #[doc(hidden)]
 pub struct ScaledNorm<'a, T, D> {
     pub differences: D,
-    pub origin: Option<&'a [T]>,
     pub reciprocal_sd: &'a [T],
     pub line: Line<T>,
     pub out: &'a mut [T],
@@ -362,11 +355,21 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
         for (lane, out) in out.chunks_exact_mut(V).enumerate() {
             let mut sums = [T::splat(simd, T::default()); V];
             let scales = self.reciprocal_sd.iter().cycle();
-            let mut origins = self.origin.unwrap_or(&[]).iter();
-            for (lanes, scale) in self.differences.features::<S>().zip(scales) {
-                let origin = origins.next().copied().unwrap_or_default();
-                let (scale, origin) = (T::splat(simd, *scale), T::splat(simd, origin));
-                let y = lanes.scaled::<V>(simd, lane * V, scale, origin);
+            let features = self.differences.features::<S>().zip(scales);
+            let mut origin = self.differences.origin().map(|origin| origin.iter());
+            for (lanes, scale) in features {
+                let scale = T::splat(simd, *scale);
+                let y = match origin.as_mut().and_then(Iterator::next) {
+                    Some(origin) => {
+                        let origin = T::splat(simd, *origin);
+                        let mut y = lanes.load::<V>(simd, lane * V);
+                        for value in &mut y {
+                            *value = T::mul_add(simd, *value, scale, origin);
+                        }
+                        y
+                    }
+                    None => lanes.scaled::<V>(simd, lane * V, scale),
+                };
                 for v in 0..V {
                     sums[v] = T::mul_add(simd, y[v], y[v], sums[v]);
                 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{Bounds, CentredBlock, GaussianMixture, near};
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
-use crate::kernels::{Centred, Line, Panels, normalize_joint};
+use crate::kernels::{Centred, Line, Near, Panels, normalize_joint};
 use crate::{Aligned, Covariances, Error, Samples};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
@@ -183,13 +183,14 @@ impl GaussianMixture {
 
     /// [`Self::log_joint_of_component`] of one near the centre, from the differences z = x - c.
     fn log_joint_near_centre(&self, k: usize, z: &[f64], centred: &mut [f64], joint: &mut [f64]) {
-        let Term {
-            origin, constant, ..
-        } = &self.terms[k];
-        let line = Line::log_joint(*constant);
-        let differences = Centred { z };
+        let term = &self.terms[k];
+        let differences = Near {
+            centred: Centred { z },
+            origin: term.origin.as_deref().unwrap_or_default(),
+        };
+        let line = Line::log_joint(term.constant);
         self.factor(k)
-            .distances_of(differences, origin.as_deref(), centred, line, joint);
+            .distances_of(differences, centred, line, joint);
     }
 
     /// The component that is nearest to a row so far out that every squared distance overflows: differences are taken at

@@ -50,7 +50,6 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
             set.dispatch(SquaredNorm {
                 whitener: &whitener,
                 differences,
-                origin: None,
                 centred: &mut centred,
                 line,
                 out,
@@ -59,7 +58,6 @@ fn step(set: Arch, m: &Mixture, block: &Block) -> Step {
             let reciprocal_sd: Vec<f64> = (0..d).map(|j| 1.0 / l[j][j]).collect();
             set.dispatch(ScaledNorm {
                 differences,
-                origin: None,
                 reciprocal_sd: &reciprocal_sd,
                 line,
                 out,
