@@ -63,7 +63,7 @@ impl SingleScratch {
             is_narrow: false,
             shift: [vec![0.0; d], vec![0.0; d]],
             centred: Aligned::zeros(d * padded::<f32>()),
-            z: Aligned::zeros(d * padded::<f32>()),
+            z: Aligned::default(),
             centre: Vec::new(),
             is_near: Vec::new(),
             panels: Panels::default(),
@@ -125,6 +125,9 @@ impl SingleMixture {
         is_near.extend(self.origins.iter().map(Option::is_some));
         if is_near.contains(&true) {
             centre.clone_from(&self.centre);
+            if z.is_empty() {
+                *z = Aligned::zeros(centre.len() * padded::<f32>());
+            }
             let x = block.values();
             Arch::new().dispatch(CentreSingle { x, centre, z });
         }
