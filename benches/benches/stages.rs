@@ -11,7 +11,7 @@ use criterion::{
 use gmm_benches::Workload;
 use gmm_core::block::BLOCK_ROWS;
 use gmm_core::faer::linalg::matmul::matmul;
-use gmm_core::faer::{Accum, Mat, Par};
+use gmm_core::faer::{Accum, Mat, MatRef, Par};
 use gmm_core::kernels::{Panels, Whitener, dense_sums, normalize_joint, packed_len};
 use gmm_core::{Aligned, CovarianceType};
 use gmm_em::{Em, Initialization};
@@ -143,6 +143,25 @@ fn em_pass_f32(c: &mut Criterion) {
     group.finish();
 }
 
+/// The same rows stored row by row and column by column.
+fn em_pass_layout(c: &mut Criterion) {
+    let mut group = group(c, "em_pass_layout");
+    for workload in workloads().into_iter().take(4) {
+        let x = workload.data();
+        let model = workload.start(&x);
+        let by_row: Vec<f64> = x.row_iter().flat_map(|row| row.iter()).copied().collect();
+        let by_row = MatRef::from_row_major_slice(&by_row, x.nrows(), x.ncols());
+        group.throughput(Throughput::Elements(workload.n_samples as u64));
+        for (layout, x) in [("rows", by_row), ("columns", x.as_ref())] {
+            let name = format!("{}/{layout}", workload.name());
+            group.bench_function(BenchmarkId::from_parameter(name), |b| {
+                b.iter(|| black_box(workload.pass(x, &model)));
+            });
+        }
+    }
+    group.finish();
+}
+
 /// What a second thread gains, on enough rows for several leaves of the reduction tree per thread.
 fn em_pass_threads(c: &mut Criterion) {
     let mut group = group(c, "em_pass_threads");
@@ -223,6 +242,7 @@ criterion_group!(
     kernels,
     em_pass,
     em_pass_f32,
+    em_pass_layout,
     em_pass_threads,
     log_density,
     responsibilities,

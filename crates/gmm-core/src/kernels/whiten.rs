@@ -192,12 +192,8 @@ impl<T: Real, D: Differences<T>> WithSimd for SquaredNorm<'_, T, D> {
     }
 }
 
-/// Up to so many features stored differences are read where they stand: four lines of each fit into the first cache, and their pages into
-/// its table.
-const MOST_IN_PLACE: usize = 64;
-
 impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
-    /// V vectors of rows at a time: their differences, D x V vectors side by side, stay in the first cache.
+    /// V vectors of rows at a time. Their differences, D x V vectors side by side, stay in the first cache; stored ones are read where they stand.
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
         let Self {
@@ -209,9 +205,7 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
         } = self;
         let origin = differences.origin();
         let out = T::vectors_mut::<S>(out).chunks_exact_mut(V).enumerate();
-        if let Some(z) = differences.stored::<S>()
-            && map.n_rows() <= MOST_IN_PLACE
-        {
+        if let Some(z) = differences.stored::<S>() {
             let stride = padded::<T>() / T::lanes::<S>();
             for (lane, out) in out {
                 let z = &z[lane * V..];

@@ -126,16 +126,17 @@ impl GaussianMixture {
         centre: &[f64],
     ) -> Vec<Term> {
         let d = means.ncols();
-        let term = |(k, weight): (usize, &f64)| {
+        let origins = near::origins(means, covariances, factors, centre);
+        let term = |((k, weight), origin): ((usize, &f64), _)| {
             let factor = &factors[if factors.len() == 1 { 0 } else { k }];
-            let mean: Vec<f64> = (0..d).map(|j| means[(k, j)]).collect();
             Term {
                 constant: constant(*weight, d, factor.half_log_det_about(factors[0].exponent)),
-                origin: near::origin(k, &mean, covariances, factor, centre),
-                mean,
+                mean: (0..d).map(|j| means[(k, j)]).collect(),
+                origin,
             }
         };
-        weights.iter().enumerate().map(term).collect()
+        let weights = weights.iter().enumerate();
+        weights.zip(origins).map(term).collect()
     }
 
     /// [`Term::constant`] for another weight.

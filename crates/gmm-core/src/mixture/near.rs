@@ -2,7 +2,7 @@
 //!
 //! Distances and moments begin with x - μₖ: a step for each number and component. Where μₖ is near the middle c of all means,
 //! W (x - μₖ) = W (x - c) + W (c - μₖ), in which the differences x - c are those of all such components, taken once per block, and the second term
-//! is that of all rows. Sums about c are moved to the block's own mean, as those about μₖ are.
+//! is that of all rows. Sums about c are moved to their own mean, as those about μₖ are.
 //!
 //! |x - c| ≤ |x - μₖ| + 3 σ, so that a distance loses two bits at the most, and a sum of squares three or four. A component that is farther from c than
 //! three of its standard deviations, in any feature, keeps its own differences.
@@ -20,11 +20,16 @@ use crate::{Aligned, Covariances};
 const NEAR: f64 = 3.0;
 /// Of fewer features, differences are little beside what else a row takes: a pass over two took 2 % more, over three the same, over four 3 % less.
 const LEAST_FEATURES: usize = 4;
-/// Of more features, distances copy what they start from ([`crate::kernels`]), and a difference is little beside its products.
+/// Of more features, a difference is little beside its products, and the same rows of all of them don't fit into the first cache.
 const MOST_FEATURES: usize = 64;
 
-/// See [`CentredBlock::near_sums`].
+/// Dense sums of more features are taken in panels.
 const MOST_SUMMED: usize = 16;
+
+/// Whether sums about the centre are cheaper than about the mean: see [`CentredBlock::near_sums`].
+pub(super) fn sums_spare(is_dense: bool, n_features: usize) -> bool {
+    !is_dense || n_features <= MOST_SUMMED
+}
 
 /// Expert: a block about the centre of a mixture, the median of its means, and which components are near it.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +50,9 @@ impl CentredBlock {
     /// [`near`](Self::near), where sums for moments of a structure are cheaper about the centre: many features are summed in panels, where a
     /// difference is next to nothing.
     pub fn near_sums(&self, component: usize, structure: Structure) -> Option<(&[f64], &[f64])> {
-        let is_cheaper = structure != Structure::Dense || self.centre.len() <= MOST_SUMMED;
-        self.near(component).filter(|_| is_cheaper)
+        let is_dense = structure == Structure::Dense;
+        self.near(component)
+            .filter(|(_, centre)| sums_spare(is_dense, centre.len()))
     }
 
     /// No component is near what is not known.
@@ -57,7 +63,7 @@ impl CentredBlock {
     /// The block about the centre of a mixture, if that spares anything.
     pub(super) fn read(&mut self, model: &GaussianMixture, block: &Block) {
         self.clear();
-        if !model.has_near() {
+        if model.terms.iter().all(|term| term.origin.is_none()) {
             return;
         }
         self.is_near
@@ -77,14 +83,6 @@ impl CentredBlock {
     }
 }
 
-impl GaussianMixture {
-    /// Whether differences from the centre are those of several components.
-    pub(super) fn has_near(&self) -> bool {
-        let near = self.terms.iter().filter(|term| term.origin.is_some());
-        (LEAST_FEATURES..=MOST_FEATURES).contains(&self.n_features()) && near.count() > 1
-    }
-}
-
 /// The median of the means, feature by feature: a few components far away don't move it, and it follows an offset to the last bit, since it
 /// consists of numbers of theirs.
 pub(super) fn centre(means: &Mat<f64>) -> Vec<f64> {
@@ -96,21 +94,35 @@ pub(super) fn centre(means: &Mat<f64>) -> Vec<f64> {
     (0..means.ncols()).map(median).collect()
 }
 
-/// W (c - μ) of a component that is near the centre c.
-pub(super) fn origin(
-    k: usize,
-    mean: &[f64],
+/// Wₖ (c - μₖ) of each component that is near the centre c; of none where that spares nothing.
+pub(super) fn origins(
+    means: &Mat<f64>,
     covariances: &Covariances,
-    factor: &Factor,
+    factors: &[Factor],
     centre: &[f64],
-) -> Option<Vec<f64>> {
-    let mut z: Vec<f64> = centre.iter().zip(mean).map(|(c, m)| c - m).collect();
-    let is_near = |(j, z): (usize, &f64)| z.abs() <= NEAR * covariances.entry(k, j, j).sqrt();
-    if !z.iter().enumerate().all(is_near) {
-        return None;
+) -> Vec<Option<Vec<f64>>> {
+    let none = vec![None; means.nrows()];
+    if !(LEAST_FEATURES..=MOST_FEATURES).contains(&centre.len()) {
+        return none;
     }
-    factor.whiten(&mut z);
-    z.iter().all(|z| z.is_finite()).then_some(z)
+    let origin = |k: usize| {
+        let mut z: Vec<f64> = (0..centre.len())
+            .map(|j| centre[j] - means[(k, j)])
+            .collect();
+        let is_near = |(j, z): (usize, &f64)| z.abs() <= NEAR * covariances.entry(k, j, j).sqrt();
+        if !z.iter().enumerate().all(is_near) {
+            return None;
+        }
+        factors[if factors.len() == 1 { 0 } else { k }].whiten(&mut z);
+        z.iter().all(|z| z.is_finite()).then_some(z)
+    };
+    let origins: Vec<_> = (0..means.nrows()).map(origin).collect();
+    // One alone would share its differences with none.
+    if origins.iter().flatten().count() > 1 {
+        origins
+    } else {
+        none
+    }
 }
 
 #[cfg(test)]
@@ -199,7 +211,7 @@ mod tests {
         let covariances = Covariances::spherical(&[1.0; 3], D).unwrap();
         let apart = GaussianMixture::new(vec![0.25, 0.5, 0.25], apart, covariances).unwrap();
         // The one in the middle is at the centre, alone.
-        assert!(apart.terms[1].origin.is_some());
+        assert_eq!(apart.centre, [10.0; D]);
         let mut scratch = Scratch::new(&apart);
         apart.log_joint_of_block(&block, &mut scratch);
         assert!(scratch.about_centre.near(1).is_none());

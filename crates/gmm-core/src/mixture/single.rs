@@ -7,6 +7,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::near::sums_spare;
 use super::{GaussianMixture, Term};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
@@ -22,7 +23,7 @@ pub struct SingleMixture {
     factors: Vec<SingleFactor>,
     means: Vec<[Vec<f32>; 2]>,
     constants: Vec<f32>,
-    /// As in the mixture, where there are several: what the components near its centre are evaluated from.
+    /// As in the mixture: what the components near its centre are evaluated from.
     origins: Vec<Option<Vec<f32>>>,
     centre: Vec<f64>,
     log_offset: f64,
@@ -85,7 +86,7 @@ impl GaussianMixture {
             (self.terms.iter().map(|term| term.constant)).fold(f64::NEG_INFINITY, f64::max);
         let constants = (self.terms.iter()).map(|term| (term.constant - largest) as f32);
         let origin = |term: &Term| {
-            let origin = term.origin.as_ref().filter(|_| self.has_near())?;
+            let origin = term.origin.as_ref()?;
             Some(origin.iter().map(|o| *o as f32).collect())
         };
         let in_range = |mean: &f64| mean.abs() < 1e15;
@@ -136,12 +137,8 @@ impl SingleMixture {
             let shift = view(&self.means[k]);
             let line = Line::log_joint(self.constants[k]);
             if let Some(origin) = &self.origins[k] {
-                let centred_block = Centred { z };
-                let near = Near {
-                    centred: centred_block,
-                    origin,
-                };
-                factor.distances(near, centred, line, joint);
+                let z = Centred { z };
+                factor.distances(Near { centred: z, origin }, centred, line, joint);
             } else if *is_narrow {
                 factor.distances(Narrow { x: high, shift }, centred, line, joint);
             } else {
@@ -181,9 +178,10 @@ impl MomentSums {
             is_near,
             ..
         } = scratch;
-        let is_near = is_near.get(k).copied().unwrap_or(false);
+        let is_dense = part.scatter.len() != shift.len();
+        let is_near = is_near.get(k).copied().unwrap_or(false) && sums_spare(is_dense, shift.len());
         let x = Halves { high, low };
-        if part.scatter.len() != shift.len() && !*is_in_panels {
+        if is_dense && !*is_in_panels {
             panels.read_halves(x);
             *is_in_panels = true;
         }

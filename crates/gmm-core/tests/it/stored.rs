@@ -88,7 +88,6 @@ fn agree(x: &[f64], shift: &[f64], r: &[f64]) {
     });
 }
 
-/// Where they are read in place, and where a part of them is copied first.
 #[test]
 fn many_features_are_the_same_stored() {
     for d in [64, 65, 90] {
