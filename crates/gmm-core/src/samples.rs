@@ -163,18 +163,24 @@ impl<'a> Samples<'a> {
     }
 }
 
-/// Transposes chosen rows into lanes.
+/// Transposes chosen rows into lanes; of a column-major table column by column.
 fn pack_rows<T: Copy>(x: MatRef<'_, T>, rows: &[u32], out: &mut [f64], widen: impl Fn(T) -> f64) {
     if is_turned(x) {
         let row = |i: usize| row_of(x, rows[i] as usize);
         rows_to_lanes(rows.len(), x.ncols(), row, widen, out);
         return;
     }
-    for (i, &row) in rows.iter().enumerate() {
-        let lanes = out[i..].iter_mut().step_by(BLOCK_ROWS);
-        lanes
-            .zip(x.row(row as usize).iter())
-            .for_each(|(o, v)| *o = widen(*v));
+    for (j, lane) in out.chunks_exact_mut(BLOCK_ROWS).enumerate() {
+        let column = x.col(j);
+        match column.try_as_col_major() {
+            Some(column) => {
+                let column = column.as_slice();
+                (lane.iter_mut().zip(rows)).for_each(|(o, row)| *o = widen(column[*row as usize]));
+            }
+            None => {
+                (lane.iter_mut().zip(rows)).for_each(|(o, row)| *o = widen(column[*row as usize]));
+            }
+        }
     }
 }
 

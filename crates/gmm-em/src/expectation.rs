@@ -83,8 +83,8 @@ impl<'a> Expectation<'a> {
             self.compact = Compact::new(model, x, frame)?;
         }
         if let Some(compact) = self.compact.take() {
-            let statistics = compact_expectation(model, x, frame, shifts, &compact)?;
-            self.compact = compact.pays(model.n_components()).then_some(compact);
+            let (statistics, n_pairs) = compact_expectation(model, x, frame, shifts, &compact)?;
+            self.compact = Some(compact).filter(|c| c.pays(model.n_components(), n_pairs));
             return Ok(statistics);
         }
         if self.precision == Precision::Mixed

@@ -2,28 +2,30 @@
 
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::{MomentSums, Moments, Structure};
-use gmm_core::kernels::largest;
+use gmm_core::kernels::{above, largest};
 use gmm_core::{Scratch, SingleScratch};
 
 use crate::statistics::SufficientStatistics;
 
 /// Statistics in the making: the moments of the components are sums until the end.
-pub(crate) struct Gathering {
+pub(crate) struct Gathering<'a> {
     /// But for the moments.
     pub(crate) statistics: SufficientStatistics,
     sums: Vec<MomentSums>,
-    shifts: Vec<Vec<f64>>,
+    /// What means are relative to, row by row.
+    shifts: &'a [Vec<f64>],
     /// Working memory: what a block adds to a component.
     part: Moments,
 }
 
-impl Gathering {
-    pub(crate) fn new(zeros: &SufficientStatistics) -> Self {
+impl<'a> Gathering<'a> {
+    /// With the [shifts](SufficientStatistics::shift_rows) of the statistics, which all tasks share.
+    pub(crate) fn new(zeros: &SufficientStatistics, shifts: &'a [Vec<f64>]) -> Self {
         let mut statistics = zeros.clone();
         let moments = std::mem::take(&mut statistics.moments);
         Self {
             sums: moments.into_iter().map(MomentSums::after).collect(),
-            shifts: zeros.shift_rows(),
+            shifts,
             part: Moments::zeros(zeros.form.structure(), zeros.n_features()),
             statistics,
         }
@@ -31,7 +33,7 @@ impl Gathering {
 
     pub(crate) fn finish(self) -> SufficientStatistics {
         let mut statistics = self.statistics;
-        let sums = self.sums.into_iter().zip(&self.shifts);
+        let sums = self.sums.into_iter().zip(self.shifts);
         statistics.moments = sums.map(|(sums, shift)| sums.finish(shift)).collect();
         statistics
     }
@@ -46,18 +48,32 @@ impl Gathering {
         scratch: &mut Scratch,
     ) {
         let structure = self.statistics.form.structure();
+        // Where small responsibilities are left out, of few rows only those are summed that have larger ones.
+        let are_few = negligible.is_some() && structure == Structure::Dense;
         let (active, mut is_read) = (scratch.active.iter().copied(), false);
         for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
-            if largest(r) <= negligible.map_or(0.0, |n| n[k]) {
+            let negligible = negligible.map_or(0.0, |n| n[k]);
+            let marks = are_few.then(|| above(r, negligible));
+            let is_none = marks.map_or_else(|| largest(r) <= negligible, |marks| marks.is_empty());
+            if is_none {
                 continue;
             }
             weigh(block, r);
             let panels = &mut scratch.panels;
-            if !is_read && structure == Structure::Dense {
+            if !is_read && are_few {
+                panels.read_rows(block.values());
+            } else if !is_read && structure == Structure::Dense {
                 panels.read(block.values());
-                is_read = true;
             }
+            is_read = true;
             let (sums, shift, part) = (&mut self.sums[k], &self.shifts[k], &mut self.part);
+            let listed = &mut scratch.listed;
+            if marks.is_some_and(|marks| listed.take(&marks, shift.len())) {
+                sums.observe_listed(listed, r, shift, part, panels);
+                scratch.n_pairs += listed.cost();
+                continue;
+            }
+            scratch.n_pairs += BLOCK_ROWS;
             match scratch.about_centre.near_sums(k, structure) {
                 Some(near) => sums.observe_near(block, near, r, shift, part, panels),
                 None => sums.observe(block, r, shift, part, panels),

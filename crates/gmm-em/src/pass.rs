@@ -1,8 +1,10 @@
 //! One pass over the rows: the E-step of a model, or given responsibilities, gathered into statistics.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::faer::Mat;
-use gmm_core::kernels::Panels;
+use gmm_core::kernels::{Listed, Panels};
 use gmm_core::{
     Aligned, CentredBlock, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch,
 };
@@ -32,6 +34,7 @@ pub(crate) fn expectation_as(
     let pass = Pass {
         rows,
         zeros: &SufficientStatistics::of_model_as(model, shifts, form),
+        n_pairs: AtomicUsize::new(0),
     };
     pass.gather(&|| Scratch::new(model), &|statistics, block, _, scratch| {
         model.responsibilities_of_block(block, scratch);
@@ -40,17 +43,19 @@ pub(crate) fn expectation_as(
     })
 }
 
-/// [`expectation`] over the blocks of an order, which leaves out what is proved to add nothing.
+/// [`expectation`] over the blocks of an order, which leaves out what is proved to add nothing; and the [pairs](Scratch::n_pairs) it was left
+/// with.
 pub(crate) fn compact_expectation(
     model: &GaussianMixture,
     x: &Samples<'_>,
     frame: &Frame,
     shifts: Mat<f64>,
     compact: &Compact,
-) -> Result<SufficientStatistics, Error> {
+) -> Result<(SufficientStatistics, usize), Error> {
     let pass = Pass {
         rows: &compact.blocks(x, frame),
         zeros: &SufficientStatistics::of_model(model, shifts),
+        n_pairs: AtomicUsize::new(0),
     };
     let negligible: Vec<f64> = model.weights().iter().map(|w| NEGLIGIBLE * w).collect();
     let evaluate =
@@ -63,7 +68,7 @@ pub(crate) fn compact_expectation(
     if let Some((place, _)) = &mut statistics.least_likely {
         *place = compact.row(*place);
     }
-    Ok(statistics)
+    Ok((statistics, pass.n_pairs.into_inner()))
 }
 
 /// The statistics of given responsibilities: `assign(block, r)` writes n_components x [`BLOCK_ROWS`] of them. Those of lanes past the
@@ -82,12 +87,15 @@ pub(crate) fn assignment(
         panels: Panels::default(),
         joint: Aligned::zeros(n_components * BLOCK_ROWS),
         log_density: Aligned::default(),
+        listed: Listed::default(),
+        n_pairs: 0,
         bounds: None,
         active: (0..n_components).collect(),
     };
     let pass = Pass {
         rows,
         zeros: &zeros,
+        n_pairs: AtomicUsize::new(0),
     };
     pass.gather(&scratch, &|_, block, _, scratch| {
         assign(block, &mut scratch.joint);
@@ -127,6 +135,8 @@ pub(crate) fn by_label(labels: &[usize]) -> impl Fn(&Block, &mut [f64]) + Sync {
 struct Pass<'a, R> {
     rows: &'a R,
     zeros: &'a SufficientStatistics,
+    /// Of all [scratch memories](Scratch::n_pairs): a sum, whatever the order in which threads add to it.
+    n_pairs: AtomicUsize,
 }
 
 impl<R: Blocks> Pass<'_, R> {
@@ -140,8 +150,9 @@ impl<R: Blocks> Pass<'_, R> {
          ),
     ) -> Result<SufficientStatistics, Error> {
         let zeros = self.zeros;
+        let shifts = zeros.shift_rows();
         let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
-            let mut gathering = Gathering::new(zeros);
+            let mut gathering = Gathering::new(zeros, &shifts);
             let (mut memory, mut scratch) = (None, scratch());
             for index in blocks {
                 let block = self.rows.block(index, &mut memory)?;
@@ -149,6 +160,7 @@ impl<R: Blocks> Pass<'_, R> {
                 let negligible = evaluate(statistics, block, index, &mut scratch);
                 gathering.add_block(block, negligible, &mut scratch);
             }
+            self.n_pairs.fetch_add(scratch.n_pairs, Ordering::Relaxed);
             Ok(gathering.finish())
         };
         tree::reduce(0..self.rows.n_blocks(), &leaf, &SufficientStatistics::add)

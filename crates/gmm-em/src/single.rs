@@ -32,8 +32,9 @@ pub(crate) fn single_expectation(
         }
     }
     let zeros = SufficientStatistics::of_model(model, shifts);
+    let shifts = zeros.shift_rows();
     let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
-        let mut leaf = Leaf::new(model, &single, &zeros);
+        let mut leaf = Leaf::new(model, &single, &zeros, &shifts);
         let mut memory = None;
         for index in blocks {
             leaf.add_block(rows.block(index, &mut memory)?);
@@ -50,7 +51,7 @@ struct Leaf<'a> {
     scratch: SingleScratch,
     /// For blocks with rows that are too far out.
     double: Option<Scratch>,
-    gathering: Gathering,
+    gathering: Gathering<'a>,
 }
 
 impl<'a> Leaf<'a> {
@@ -58,13 +59,14 @@ impl<'a> Leaf<'a> {
         model: &'a GaussianMixture,
         single: &'a SingleMixture,
         zeros: &SufficientStatistics,
+        shifts: &'a [Vec<f64>],
     ) -> Self {
         Self {
             model,
             single,
             scratch: SingleScratch::new(model),
             double: None,
-            gathering: Gathering::new(zeros),
+            gathering: Gathering::new(zeros, shifts),
         }
     }
 

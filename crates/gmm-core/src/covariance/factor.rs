@@ -228,12 +228,17 @@ impl Factor {
         })
     }
 
-    /// W = L⁻¹ as a map of many rows, if the matrix is dense.
-    pub(crate) fn whitening_map(&self) -> Option<&LinearMap> {
+    /// W = L⁻¹, if the matrix is dense.
+    pub(crate) fn whitener(&self) -> Option<&Whitener> {
         match &self.kind {
-            Kind::Dense { whitener, .. } => Some(whitener.map()),
+            Kind::Dense { whitener, .. } => Some(whitener),
             Kind::Axes { .. } => None,
         }
+    }
+
+    /// W as a map of many rows, if the matrix is dense.
+    pub(crate) fn whitening_map(&self) -> Option<&LinearMap> {
+        self.whitener().map(Whitener::map)
     }
 
     /// L⁻¹ z in place.

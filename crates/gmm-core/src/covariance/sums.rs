@@ -9,7 +9,8 @@ use pulp::{Arch, Simd, WithSimd};
 use super::{Moments, Structure};
 use crate::block::Block;
 use crate::kernels::{
-    Centred, DenseSums, DiagonalSums, Panels, dense_sums, diagonal_sums, packed_len, padded,
+    Centred, DenseSums, DiagonalSums, Listed, Panels, dense_sums, diagonal_sums, listed_sums,
+    packed_len, padded,
 };
 
 /// How many times larger a sum of squares may be about a place than about the mean: five bits are lost at the most. (At four every thirtieth block
@@ -25,8 +26,14 @@ const MOST_OPEN: usize = packed_len(32);
 #[derive(Clone, Debug)]
 pub struct MomentSums {
     moments: Moments,
-    /// n, Σ r z and Σ r z z' of blocks that don't cancel about `place`, in the layout of moments, and not yet among them.
-    open: Moments,
+    /// Of blocks that are not yet among the moments.
+    open: Option<Open>,
+}
+
+/// n, Σ r z and Σ r z z' of blocks that don't cancel about a place, in the layout of moments.
+#[derive(Clone, Debug)]
+struct Open {
+    sums: Moments,
     place: Vec<f64>,
 }
 
@@ -38,15 +45,9 @@ impl MomentSums {
 
     /// Goes on from moments.
     pub fn after(moments: Moments) -> Self {
-        let mut open = moments.clone();
-        open.clear();
-        if !Self::stays_open(&open) {
-            open.scatter = Vec::new();
-        }
         Self {
             moments,
-            open,
-            place: Vec::new(),
+            open: None,
         }
     }
 
@@ -104,6 +105,21 @@ impl MomentSums {
         });
     }
 
+    /// [`observe`](Self::observe) of some rows of a block alone, with dense structure; `panels` have to hold the block's rows ([`Panels::read_rows`]).
+    pub fn observe_listed(
+        &mut self,
+        listed: &Listed,
+        r: &[f64],
+        shift: &[f64],
+        part: &mut Moments,
+        panels: &mut Panels,
+    ) {
+        self.observe_sums(shift, shift, part, |part, at| {
+            let (sums, products) = (&mut part.mean, &mut part.scatter);
+            part.occupancy = listed_sums(listed, r, at, panels, sums, products);
+        });
+    }
+
     /// Adds a block whose sums about a place `sum` writes: n, Σ r z in `mean` and Σ r z z' in `scatter`. They are asked for at `first`, and where
     /// they cancel there, at the block's own mean.
     pub(crate) fn observe_sums(
@@ -127,29 +143,38 @@ impl MomentSums {
             sum(part, &near);
             self.merge(part, &near, shift);
         } else if Self::stays_open(part) {
-            if self.place != first {
-                self.close(shift);
-                self.place.clear();
-                self.place.extend(first);
-            }
-            self.open.occupancy += part.occupancy;
-            Arch::new().dispatch(Add {
-                sums: [&mut self.open.mean, &mut self.open.scatter],
-                parts: [&part.mean, &part.scatter],
-            });
+            self.add_open(part, first, shift);
         } else {
             self.merge(part, first, shift);
         }
     }
 
+    /// Adds sums to those that stay open, or opens them.
+    fn add_open(&mut self, part: &Moments, place: &[f64], shift: &[f64]) {
+        if self.open.as_ref().is_some_and(|open| open.place != place) {
+            self.close(shift);
+        }
+        match &mut self.open {
+            Some(Open { sums, .. }) => {
+                sums.occupancy += part.occupancy;
+                Arch::new().dispatch(Add {
+                    sums: [&mut sums.mean, &mut sums.scatter],
+                    parts: [&part.mean, &part.scatter],
+                });
+            }
+            None => {
+                self.open = Some(Open {
+                    sums: part.clone(),
+                    place: place.to_vec(),
+                });
+            }
+        }
+    }
+
     /// Makes moments of the open sums.
     fn close(&mut self, shift: &[f64]) {
-        if self.open.occupancy > 0.0 {
-            let mut open = std::mem::take(&mut self.open);
-            let place = std::mem::take(&mut self.place);
-            self.merge(&mut open, &place, shift);
-            open.clear();
-            (self.open, self.place) = (open, place);
+        if let Some(Open { mut sums, place }) = self.open.take() {
+            self.merge(&mut sums, &place, shift);
         }
     }
 
@@ -172,14 +197,15 @@ impl MomentSums {
 
     fn keeps_digits_beside(&self, part: &Moments) -> bool {
         let n = part.occupancy;
-        let before = self.moments.occupancy + self.open.occupancy;
+        let open = self.open.as_ref().map(|open| &open.sums);
+        let before = self.moments.occupancy + open.map_or(0.0, |open| open.occupancy);
         let share = if n < before {
             (n / before).max(LEAST_SHARE)
         } else {
             1.0
         };
         part.diagonal().enumerate().all(|(j, at)| {
-            let known = self.moments.scatter[at] + self.open.centred(j, at);
+            let known = self.moments.scatter[at] + open.map_or(0.0, |open| open.centred(j, at));
             part.scatter[at] <= CANCELLATION * (part.centred(j, at) + share * known)
         })
     }
@@ -213,12 +239,6 @@ impl Moments {
         }
         let features = self.diagonal().zip(&self.mean);
         features.fold(true, |all, (at, m)| all & keeps(self.scatter[at], *m))
-    }
-
-    fn clear(&mut self) {
-        self.occupancy = 0.0;
-        self.mean.fill(0.0);
-        self.scatter.fill(0.0);
     }
 }
 

@@ -15,6 +15,7 @@ mod panels;
 mod product;
 mod reach;
 mod real;
+mod rows;
 mod scatter;
 mod turn;
 mod whiten;
@@ -33,6 +34,8 @@ pub(crate) use panels::PanelMemory;
 pub use panels::Panels;
 pub use product::LinearMap;
 pub(crate) use reach::{Raise, Reach};
+pub use rows::{Listed, Marks, above};
+pub(crate) use rows::{ListedNorm, listed_sums};
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
 pub(crate) use turn::{SIDE, rows_to_lanes};
@@ -52,6 +55,7 @@ pub mod operations {
     pub use super::panels::{PanelMemory, ReadPanels};
     pub use super::product::Apply;
     pub use super::real::Real;
+    pub use super::rows::{Above, ListedNorm, ListedSums};
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums, StoredSums};
     pub use super::whiten::{Line, ScaledNorm, SquaredNorm};
 }

@@ -52,22 +52,24 @@ impl<T: Real> Panels<T> {
 
     /// Numbers in a row of all panels.
     fn width(n_features: usize) -> usize {
-        match n_features {
-            ..=LEAST_IN_REGISTERS => 0,
-            n => n.next_multiple_of(MOST_LANES),
-        }
+        n_features.next_multiple_of(MOST_LANES)
     }
 
     /// Whether there is room for blocks of so many features.
-    pub(super) fn fits(&self, n_features: usize) -> bool {
+    pub(super) fn has_room(&self, n_features: usize) -> bool {
         let [shift, _] = &self.shift;
         shift.len() == Self::width(n_features)
+    }
+
+    /// Whether blocks of so many features can be summed.
+    pub(super) fn fits(&self, n_features: usize) -> bool {
+        n_features <= LEAST_IN_REGISTERS || self.has_room(n_features)
     }
 
     /// Room for blocks of another size than the last.
     fn resize(&mut self, n_lanes: usize, n_parts: usize) {
         let n_features = n_lanes / BLOCK_ROWS;
-        if self.fits(n_features) {
+        if self.has_room(n_features) {
             return;
         }
         let width = Self::width(n_features);
@@ -86,32 +88,53 @@ impl<T: Real> Panels<T> {
 }
 
 impl Panels {
-    /// Takes the values of a block, feature-major (n_features x [`BLOCK_ROWS`]).
+    /// Takes the values of a block, feature-major (n_features x [`BLOCK_ROWS`]), if they are to be summed in panels.
     pub fn read(&mut self, x: &[f64]) {
-        Arch::new().dispatch(self.reading(x));
+        if x.len() > LEAST_IN_REGISTERS * BLOCK_ROWS {
+            Arch::new().dispatch(self.reading(x));
+        }
+    }
+
+    /// Takes the values of a block, however few features it has.
+    pub fn read_rows(&mut self, x: &[f64]) {
+        let reading = self.reading(x);
+        Arch::new().dispatch(ReadPanels {
+            is_of_rows: true,
+            ..reading
+        });
     }
 
     #[doc(hidden)]
     pub fn reading<'a>(&'a mut self, x: &'a [f64]) -> ReadPanels<'a, f64> {
         self.resize(x.len(), 1);
         let [panels, _] = &mut self.x;
-        ReadPanels { x, panels }
+        ReadPanels {
+            x,
+            panels,
+            is_of_rows: false,
+        }
     }
 }
 
 impl Panels<f32> {
     /// Takes the values of a block.
     pub(crate) fn read_halves(&mut self, x: Halves<'_>) {
-        self.reading_halves(x)
-            .into_iter()
-            .for_each(|part| Arch::new().dispatch(part));
+        if x.high.len() > LEAST_IN_REGISTERS * BLOCK_ROWS {
+            self.reading_halves(x)
+                .into_iter()
+                .for_each(|part| Arch::new().dispatch(part));
+        }
     }
 
     #[doc(hidden)]
     pub fn reading_halves<'a>(&'a mut self, x: Halves<'a>) -> [ReadPanels<'a, f32>; 2] {
         self.resize(x.high.len(), 2);
         let [high, low] = &mut self.x;
-        [(x.high, high), (x.low, low)].map(|(x, panels)| ReadPanels { x, panels })
+        [(x.high, high), (x.low, low)].map(|(x, panels)| ReadPanels {
+            x,
+            panels,
+            is_of_rows: false,
+        })
     }
 
     #[doc(hidden)]
@@ -133,6 +156,8 @@ impl Panels<f32> {
 pub struct ReadPanels<'a, T> {
     pub x: &'a [T],
     pub panels: &'a mut [T],
+    /// Also where sums of so few features need none.
+    pub is_of_rows: bool,
 }
 
 impl<T: Real> WithSimd for ReadPanels<'_, T> {
@@ -141,7 +166,7 @@ impl<T: Real> WithSimd for ReadPanels<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (lanes, stride) = (T::lanes::<S>(), T::stride::<S>());
-        if self.x.len() <= most_in_registers::<S>() * BLOCK_ROWS {
+        if !self.is_of_rows && self.x.len() <= most_in_registers::<S>() * BLOCK_ROWS {
             return;
         }
         let x = T::vectors::<S>(self.x).chunks(lanes * stride);
@@ -180,10 +205,10 @@ impl<T: Real, P: InPanels<T>> OuterSums<'_, T, P> {
             _ => BLOCK_ROWS,
         };
         self.sums.fill(0.0);
-        for first in (0..BLOCK_ROWS).step_by(n_rows) {
+        for first in (0..self.r.len()).step_by(n_rows) {
             let rows = Rows {
                 first,
-                n: n_rows,
+                n: n_rows.min(self.r.len() - first),
                 width,
             };
             for panel in 0..width / lanes {

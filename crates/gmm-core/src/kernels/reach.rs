@@ -1,34 +1,36 @@
-//! Whether a component may say anything about a row of a block.
+//! About which rows of a block a component may say anything.
 
 use pulp::{Simd, WithSimd};
 
-/// Whether some row of positive weight may be near enough: whether `constant - ½ max(0, distance + direction'zᵢ)²`, a bound on its log-density,
-/// is above `reached[i] - below`. Where the bound is no number, it may.
+use super::rows::{Marking, Marks};
+
+/// The rows that may be near enough: those for which `constant - ½ max(0, distance + direction'zᵢ)²`, a bound on their log-density, is above
+/// `reached[i] - below`. Where the bound is no number, they may.
 pub(crate) struct Reach<'a> {
     /// n_features x [`BLOCK_ROWS`](crate::block::BLOCK_ROWS).
     pub(crate) z: &'a [f64],
     pub(crate) direction: &'a [f64],
     pub(crate) distance: f64,
     pub(crate) constant: f64,
+    /// +∞ for rows that don't count.
     pub(crate) reached: &'a [f64],
     pub(crate) below: f64,
-    pub(crate) weights: &'a [f64],
 }
 
 impl WithSimd for Reach<'_> {
-    type Output = bool;
+    type Output = Marks;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> bool {
+    fn with_simd<S: Simd>(self, simd: S) -> Marks {
         const V: usize = 4;
         let splat = |value| simd.splat_f64s(value);
-        let (zero, one) = (splat(0.0), splat(1.0));
-        let (constant, below) = (splat(self.constant), splat(self.below));
+        let (zero, minus_two) = (splat(0.0), splat(-2.0));
+        // A row is too far if its squared distance is at least 2 (constant + below - reached).
+        let at_none = splat(2.0 * (self.constant + self.below));
         let (z, _) = S::as_simd_f64s(self.z);
         let (reached, _) = S::as_simd_f64s(self.reached);
-        let (weights, _) = S::as_simd_f64s(self.weights);
         let stride = reached.len();
-        let mut found = zero;
+        let mut marking = Marking::new(simd);
         for at in (0..stride).step_by(V) {
             let mut t = [splat(self.distance); V];
             for (lanes, e) in z.chunks_exact(stride).zip(self.direction) {
@@ -40,16 +42,12 @@ impl WithSimd for Reach<'_> {
             for v in 0..V {
                 // A row on the other side of the mean may be anywhere.
                 let t = simd.select_f64s(simd.less_than_f64s(t[v], zero), zero, t[v]);
-                let half = simd.mul_f64s(simd.mul_f64s(t, t), splat(-0.5));
-                let bound = simd.add_f64s(half, constant);
-                let needed = simd.sub_f64s(reached[at + v], below);
-                let is_below = simd.less_than_or_equal_f64s(bound, needed);
-                let hit = simd.select_f64s(is_below, zero, one);
-                let counts = simd.greater_than_f64s(weights[at + v], zero);
-                found = simd.add_f64s(found, simd.select_f64s(counts, hit, zero));
+                let least = simd.mul_add_f64s(reached[at + v], minus_two, at_none);
+                let is_far = simd.less_than_or_equal_f64s(least, simd.mul_f64s(t, t));
+                marking.mark_others(at + v, is_far);
             }
         }
-        simd.reduce_sum_f64s(found) > 0.0
+        marking.finish()
     }
 }
 
@@ -97,7 +95,7 @@ impl WithSimd for Raise<'_> {
 mod tests {
     use super::*;
     use crate::block::BLOCK_ROWS;
-    use crate::kernels::instruction_sets;
+    use crate::kernels::{Listed, instruction_sets};
 
     #[test]
     fn rows_are_raised_and_the_least_that_counts_is_told_on_each_instruction_set() {
@@ -131,7 +129,7 @@ mod tests {
 
     /// One row at a time reaches what is needed, does not, does not count, or is no number.
     #[test]
-    fn one_row_that_counts_is_enough_on_each_instruction_set() {
+    fn rows_that_reach_are_marked_on_each_instruction_set() {
         let direction = [0.5, -2.0];
         let number = |i: usize| ((i * 37) % 101) as f64 / 50.0 - 1.0;
         let z: Vec<f64> = (0..2 * BLOCK_ROWS).map(number).collect();
@@ -139,41 +137,46 @@ mod tests {
             let t: f64 = 3.0 + direction[0] * z[i] + direction[1] * z[BLOCK_ROWS + i];
             1.5 - 0.5 * t.max(0.0).powi(2)
         };
-        let reaches = |z: &[f64], reached: &[f64], weights: &[f64]| {
+        let reaching = |z: &[f64], reached: &[f64]| {
             let mut answers = instruction_sets().into_iter().map(|set| {
-                set.dispatch(Reach {
+                let marks = set.dispatch(Reach {
                     z,
                     direction: &direction,
                     distance: 3.0,
                     constant: 1.5,
                     reached,
                     below: 40.0,
-                    weights,
-                })
+                });
+                let mut listed = Listed::default();
+                assert!(listed.take(&marks, 2));
+                let mut rows = listed.rows().to_vec();
+                rows.sort_unstable();
+                rows
             });
             let first = answers.next().unwrap();
             assert!(answers.all(|answer| answer == first));
             first
         };
         let far: Vec<f64> = (0..BLOCK_ROWS).map(|i| bound(&z, i) + 40.5).collect();
-        let ones = [1.0; BLOCK_ROWS];
-        assert!(!reaches(&z, &far, &ones));
-        for i in [0, 7, 100, 255] {
+        assert_eq!(reaching(&z, &far), [0; 0]);
+        for row in [0u8, 7, 100, 255] {
+            let i = usize::from(row);
             let mut reached = far.clone();
             reached[i] -= 1.0;
-            assert!(reaches(&z, &reached, &ones));
-            let mut weights = ones;
-            weights[i] = 0.0;
-            assert!(!reaches(&z, &reached, &weights));
+            assert_eq!(reaching(&z, &reached), [row]);
+            reached[i] = f64::INFINITY;
+            assert_eq!(reaching(&z, &reached), [0; 0]);
             let mut unknown = z.clone();
             unknown[i] = f64::NAN;
-            assert!(reaches(&unknown, &far, &ones));
-            assert!(!reaches(&unknown, &far, &weights));
+            assert_eq!(reaching(&unknown, &far), [row]);
             // Beyond the mean a row is bounded by the density there.
             let mut beyond = z.clone();
             beyond[i] = -1e9;
-            assert!(!reaches(&beyond, &[41.6; BLOCK_ROWS], &ones));
-            assert!(reaches(&beyond, &[41.4; BLOCK_ROWS], &ones));
+            let mut reached = far.clone();
+            reached[i] = 41.6;
+            assert_eq!(reaching(&beyond, &reached), [0; 0]);
+            reached[i] = 41.4;
+            assert_eq!(reaching(&beyond, &reached), [row]);
         }
     }
 }

@@ -33,7 +33,11 @@ impl<T: Real> Line<T> {
     }
 
     #[inline(always)]
-    fn of<S: Simd, const V: usize>(self, simd: S, squared: [T::Vector<S>; V]) -> [T::Vector<S>; V] {
+    pub(super) fn of<S: Simd, const V: usize>(
+        self,
+        simd: S,
+        squared: [T::Vector<S>; V],
+    ) -> [T::Vector<S>; V] {
         let (factor, addend) = (T::splat(simd, self.factor), T::splat(simd, self.addend));
         squared.map(|s| T::mul_add(simd, s, factor, addend))
     }
@@ -104,19 +108,14 @@ impl Whitener {
         z: &[[S::f64s; V]],
         out: &mut [[S::f64s; V]],
     ) {
-        let zero = [simd.splat_f64s(0.0); V];
         for (rows, group) in self.map.groups() {
-            let mut sums = [zero; ROWS];
-            for (coefficients, z) in group.chunks_exact(rows.len()).zip(z) {
-                for (sum, c) in sums.iter_mut().zip(coefficients) {
-                    let c = simd.splat_f64s(*c);
-                    for v in 0..V {
-                        sum[v] = simd.mul_add_e_f64s(c, z[v], sum[v]);
-                    }
-                }
+            let out = &mut out[rows];
+            match out.len() {
+                1 => apply_rows::<S, 1, V>(simd, group, z, out),
+                2 => apply_rows::<S, 2, V>(simd, group, z, out),
+                3 => apply_rows::<S, 3, V>(simd, group, z, out),
+                _ => apply_rows::<S, ROWS, V>(simd, group, z, out),
             }
-            let n = rows.len();
-            out[rows].copy_from_slice(&sums[..n]);
         }
     }
 
@@ -128,21 +127,14 @@ impl Whitener {
         z: &[[S::f64s; V]],
         out: &mut [[S::f64s; V]],
     ) {
-        let zero = [simd.splat_f64s(0.0); V];
-        out.fill(zero);
+        out.fill([simd.splat_f64s(0.0); V]);
         for (rows, group) in self.map.groups() {
-            let n = rows.len();
-            let mut of_rows = [zero; ROWS];
-            of_rows[..n].copy_from_slice(&z[rows]);
-            for (coefficients, out) in group.chunks_exact(n).zip(out.iter_mut()) {
-                let mut sum = *out;
-                for (c, z) in coefficients.iter().zip(&of_rows) {
-                    let c = simd.splat_f64s(*c);
-                    for v in 0..V {
-                        sum[v] = simd.mul_add_e_f64s(c, z[v], sum[v]);
-                    }
-                }
-                *out = sum;
+            let z = &z[rows];
+            match z.len() {
+                1 => apply_columns::<S, 1, V>(simd, group, z, out),
+                2 => apply_columns::<S, 2, V>(simd, group, z, out),
+                3 => apply_columns::<S, 3, V>(simd, group, z, out),
+                _ => apply_columns::<S, ROWS, V>(simd, group, z, out),
             }
         }
     }
@@ -163,6 +155,45 @@ impl Whitener {
                 }
             }
             z[first..first + rows].copy_from_slice(&y[..rows]);
+        }
+    }
+}
+
+/// R rows of a product, each with V vectors.
+#[inline(always)]
+fn apply_rows<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    group: &[f64],
+    z: &[[S::f64s; V]],
+    out: &mut [[S::f64s; V]],
+) {
+    let mut sums = [[simd.splat_f64s(0.0); V]; R];
+    for (coefficients, z) in group.chunks_exact(R).zip(z) {
+        for a in 0..R {
+            let c = simd.splat_f64s(coefficients[a]);
+            for v in 0..V {
+                sums[a][v] = simd.mul_add_f64s(c, z[v], sums[a][v]);
+            }
+        }
+    }
+    out.copy_from_slice(&sums);
+}
+
+/// Adds what R rows of a matrix contribute to the product of its transpose.
+#[inline(always)]
+fn apply_columns<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    group: &[f64],
+    z: &[[S::f64s; V]],
+    out: &mut [[S::f64s; V]],
+) {
+    let z = &z[..R];
+    for (coefficients, out) in group.chunks_exact(R).zip(out) {
+        for a in 0..R {
+            let c = simd.splat_f64s(coefficients[a]);
+            for v in 0..V {
+                out[v] = simd.mul_add_f64s(c, z[a][v], out[v]);
+            }
         }
     }
 }
@@ -227,7 +258,7 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
 
 /// `‖W z + origin‖²` of V vectors of rows, of which feature j starts at vector `j stride` of `z`.
 #[inline(always)]
-fn sum_squares<T: Real, S: Simd, const V: usize>(
+pub(super) fn sum_squares<T: Real, S: Simd, const V: usize>(
     simd: S,
     map: &LinearMap<T>,
     origin: Option<&[T]>,

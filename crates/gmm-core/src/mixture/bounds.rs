@@ -2,6 +2,9 @@
 //!
 //! One by one, the short products of bounds took half of the time of a pass over groups that are far apart.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::{Ellipsoid, GaussianMixture};
@@ -14,6 +17,11 @@ const ROUNDING: f64 = 1e-6;
 
 /// A number of each ellipsoid.
 type OfEach = [f64; LANES];
+/// Columns of a triangle L that are summed at a time.
+const GROUP: usize = 4;
+/// The entries of some columns of L in one row: L lies in groups of columns, each row by row from its first one's diagonal on, zeros above the
+/// diagonal included.
+type Lower = [OfEach; GROUP];
 
 /// Expert: bounds on the distances of the rows of up to [`Bounds::LANES`] ellipsoids to the components of a mixture.
 ///
@@ -37,19 +45,43 @@ impl Bounds {
     /// Ellipsoids at a time, at the most.
     pub const LANES: usize = LANES;
 
-    /// The bounds of an ellipsoid by falling log-density.
+    /// The bounds of an ellipsoid by falling log-density. (A heap puts those in order alone that are asked for, which are few of groups far apart.)
     pub(super) fn falling(&self, lane: usize) -> impl Iterator<Item = Bound<'_>> {
-        let mut places: Vec<(f64, usize)> = (self.log_densities.iter().enumerate())
-            .map(|(place, bound)| (bound[lane], place))
+        let places = self.log_densities.iter().enumerate();
+        let mut heap: BinaryHeap<Falling> = places
+            .map(|(place, bound)| Falling(bound[lane], place))
             .collect();
-        places.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        places.into_iter().map(move |(_, place)| Bound {
+        std::iter::from_fn(move || heap.pop()).map(move |Falling(_, place)| Bound {
             bounds: self,
             lane,
             place,
         })
     }
 }
+
+/// A log-density and its place: the largest comes first, of equal ones the one that stands first.
+#[derive(Debug)]
+struct Falling(f64, usize);
+
+impl Ord for Falling {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.0.total_cmp(&other.0)).then(other.1.cmp(&self.1))
+    }
+}
+
+impl PartialOrd for Falling {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Falling {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Falling {}
 
 /// The bound of one ellipsoid and component.
 pub(super) struct Bound<'a> {
@@ -97,18 +129,26 @@ impl GaussianMixture {
     fn bounds_on(&self, set: Arch, ellipsoids: &[Option<Ellipsoid>]) -> Bounds {
         let d = self.n_features();
         let mut centres = vec![[0.0; LANES]; d];
-        let mut lower = vec![[0.0; LANES]; packed_len(d)];
+        let mut lower = Vec::new();
         let mut radii = [0.0; LANES];
-        for (lane, ellipsoid) in ellipsoids.iter().take(LANES).enumerate() {
-            let Some(ellipsoid) = ellipsoid else { continue };
-            let numbers = [
-                (&mut centres, &ellipsoid.centre),
-                (&mut lower, &ellipsoid.lower),
-            ];
-            for (all, own) in numbers {
-                for (of_each, own) in all.iter_mut().zip(own) {
-                    of_each[lane] = *own;
+        let known = || {
+            (ellipsoids.iter().take(LANES).enumerate())
+                .filter_map(|(lane, e)| Some((lane, e.as_ref()?)))
+        };
+        for first in (0..d).step_by(GROUP) {
+            for i in first..d {
+                let mut entries = [[0.0; LANES]; GROUP];
+                for (b, entry) in entries.iter_mut().enumerate().take(i + 1 - first) {
+                    for (lane, ellipsoid) in known() {
+                        entry[lane] = ellipsoid.lower[packed_len(i) + first + b];
+                    }
                 }
+                lower.push(entries);
+            }
+        }
+        for (lane, ellipsoid) in known() {
+            for (of_each, own) in centres.iter_mut().zip(&ellipsoid.centre) {
+                of_each[lane] = *own;
             }
             radii[lane] = ellipsoid.radius;
         }
@@ -137,8 +177,7 @@ impl GaussianMixture {
 struct Evaluate<'a> {
     model: &'a GaussianMixture,
     centres: &'a [OfEach],
-    /// Rows of L, up to the diagonal.
-    lower: &'a [OfEach],
+    lower: &'a [Lower],
     radii: &'a OfEach,
     bounds: &'a mut Bounds,
 }
@@ -170,8 +209,8 @@ impl Evaluate<'_> {
         let centres: Vec<[S::f64s; V]> = (self.centres.iter())
             .map(|c| vectors::<S, V>(simd, c))
             .collect();
-        let lower: Vec<[S::f64s; V]> = (self.lower.iter())
-            .map(|entry| vectors::<S, V>(simd, entry))
+        let lower: Vec<[[S::f64s; V]; GROUP]> = (self.lower.iter())
+            .map(|entries| entries.map(|entry| vectors::<S, V>(simd, &entry)))
             .collect();
         for (place, &k) in self.bounds.components.iter().enumerate() {
             let factor = self.model.factor(k);
@@ -231,27 +270,31 @@ fn numbers<S: Simd, const V: usize>(vectors: [S::f64s; V]) -> OfEach {
     numbers
 }
 
-/// ‖L'a‖².
+/// ‖L'a‖² of a [`Lower`].
 #[inline(always)]
 fn extents<S: Simd, const V: usize>(
     simd: S,
-    lower: &[[S::f64s; V]],
+    lower: &[[[S::f64s; V]; GROUP]],
     a: &[[S::f64s; V]],
 ) -> [S::f64s; V] {
     let zero = [simd.splat_f64s(0.0); V];
-    let mut squared = zero;
-    for j in 0..a.len() {
-        let mut sum = zero;
-        let mut at = packed_len(j) + j;
-        for (i, a) in a.iter().enumerate().skip(j) {
-            let entry = &lower[at];
-            for v in 0..V {
-                sum[v] = simd.mul_add_e_f64s(entry[v], a[v], sum[v]);
+    let (mut squared, mut rest) = (zero, lower);
+    for first in (0..a.len()).step_by(GROUP) {
+        let a = &a[first..];
+        let (group, other) = rest.split_at(a.len());
+        rest = other;
+        let mut sums = [zero; GROUP];
+        for (entries, a) in group.iter().zip(a) {
+            for b in 0..GROUP {
+                for v in 0..V {
+                    sums[b][v] = simd.mul_add_f64s(entries[b][v], a[v], sums[b][v]);
+                }
             }
-            at += i + 1;
         }
-        for v in 0..V {
-            squared[v] = simd.mul_add_e_f64s(sum[v], sum[v], squared[v]);
+        for sum in sums {
+            for v in 0..V {
+                squared[v] = simd.mul_add_f64s(sum[v], sum[v], squared[v]);
+            }
         }
     }
     squared

@@ -10,10 +10,11 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::evaluate::Term;
 use super::{Bounds, Ellipsoid, GaussianMixture, Scratch};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::kernels::{Raise, Reach, normalize_joint};
+use crate::kernels::{Line, ListedNorm, Raise, Reach, normalize_joint};
 
 /// The largest responsibility, as a part of the component's weight, that may be left out: 2^-58. Where all that is left out of a
 /// component in N rows is that small, it is below 2^-58 of the N πₖ rows that its weight stands for, and its part of the scatter below
@@ -45,6 +46,7 @@ impl GaussianMixture {
         if self.noise.is_some() {
             scratch.active.clear();
             scratch.active.extend(0..self.n_components());
+            scratch.n_pairs += self.n_components() * BLOCK_ROWS;
             self.responsibilities_of_block(block, scratch);
             return false;
         }
@@ -54,11 +56,18 @@ impl GaussianMixture {
         let bounds = bounds.falling(lane);
         self.centre_block(block, ellipsoid, scratch);
         let mut largest = [f64::NEG_INFINITY; BLOCK_ROWS];
+        for (largest, weight) in largest.iter_mut().zip(block.weights()) {
+            if *weight == 0.0 {
+                *largest = f64::INFINITY;
+            }
+        }
         let mut least = f64::NEG_INFINITY;
         scratch.active.clear();
         let mut direction = vec![0.0; self.n_features()];
         for bound in bounds {
             let k = bound.component();
+            // Of a component of few rows.
+            let mut whitener = None;
             if least > far {
                 if bound.log_density() <= least - NEGLIGIBLE_NATS {
                     break;
@@ -71,16 +80,34 @@ impl GaussianMixture {
                     constant: bound.constant(),
                     reached: &largest,
                     below: NEGLIGIBLE_NATS,
-                    weights: block.weights(),
                 };
-                if !Arch::new().dispatch(reach) {
+                let marks = Arch::new().dispatch(reach);
+                if marks.is_empty() {
                     continue;
                 }
+                whitener = (self.factor(k).whitener())
+                    .filter(|_| scratch.listed.take(&marks, self.n_features()));
             }
             let at = scratch.active.len() * BLOCK_ROWS;
             let joint = &mut scratch.joint[at..at + BLOCK_ROWS];
-            self.log_joint_of_component(k, block, &mut scratch.centred, joint);
+            match whitener {
+                Some(whitener) => {
+                    joint.fill(f64::NEG_INFINITY);
+                    let Term { mean, constant, .. } = &self.terms[k];
+                    Arch::new().dispatch(ListedNorm {
+                        whitener,
+                        x: block.values(),
+                        mean,
+                        listed: &scratch.listed,
+                        centred: &mut scratch.centred,
+                        line: Line::log_joint(*constant),
+                        out: joint,
+                    });
+                }
+                None => self.log_joint_of_component(k, block, &mut scratch.centred, joint),
+            }
             scratch.active.push(k);
+            scratch.n_pairs += whitener.map_or(BLOCK_ROWS, |_| scratch.listed.cost());
             least = Arch::new().dispatch(Raise {
                 reached: &mut largest,
                 joint,
@@ -171,6 +198,23 @@ mod tests {
         let mut scratch = Scratch::new(&model);
         assert!(compact(&model, &block, &mut scratch));
         assert_eq!(scratch.active, [0]);
+    }
+
+    /// Of three rows one lies between two components, which are at 12 standard deviations from each other.
+    #[test]
+    fn a_component_is_evaluated_at_the_rows_that_it_may_say_something_about() {
+        let means = Mat::from_fn(40, 1, |k, _| 12.0 * k as f64);
+        let covariances = Covariances::full(&vec![Mat::from_fn(1, 1, |_, _| 1.0); 40]).unwrap();
+        let model = GaussianMixture::new(vec![1.0 / 40.0; 40], means, covariances).unwrap();
+        let (_, block) = line(1.0, 12.0, [0.0, 0.5, 6.0]);
+        let mut scratch = Scratch::new(&model);
+        assert!(compact(&model, &block, &mut scratch));
+        assert_eq!(scratch.active, [0, 1]);
+        let second = &scratch.joint[BLOCK_ROWS..][..3];
+        assert_eq!(second[..2], [0.0; 2]);
+        assert!((second[2] - 0.5).abs() < 1e-15);
+        // The first component at all rows of the block, the second at one, which costs 25.
+        assert_eq!(scratch.n_pairs, BLOCK_ROWS + 25);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{Bounds, CentredBlock, GaussianMixture, near};
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
-use crate::kernels::{Centred, Line, Near, Panels, normalize_joint};
+use crate::kernels::{Centred, Line, Listed, Near, Panels, normalize_joint};
 use crate::{Aligned, Covariances, Error, Samples};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
@@ -25,6 +25,11 @@ pub struct Scratch {
     pub joint: Aligned<f64>,
     /// log p(xᵢ).
     pub log_density: Aligned<f64>,
+    /// Rows of a compact block that a component may say something about.
+    pub listed: Listed,
+    /// Pairs of a row and a component that were evaluated in compact blocks, or summed up: what is left of the work of a dense pass, listed rows by
+    /// their cost.
+    pub n_pairs: usize,
     /// Of some compact blocks, and the number of the first.
     pub bounds: Option<(usize, Bounds)>,
     /// The component of each row of `joint` that is in use, but for that of noise: all of them, but in compact blocks.
@@ -42,6 +47,8 @@ impl Scratch {
             panels: Panels::default(),
             joint: Aligned::zeros(model.n_classes() * BLOCK_ROWS),
             log_density: Aligned::zeros(BLOCK_ROWS),
+            listed: Listed::default(),
+            n_pairs: 0,
             bounds: None,
             active: (0..model.n_components()).collect(),
         }

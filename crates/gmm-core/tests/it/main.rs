@@ -16,6 +16,7 @@ mod frame;
 mod kernels;
 mod laws;
 mod levels;
+mod listed;
 mod log_responsibilities;
 mod messages;
 mod moments;

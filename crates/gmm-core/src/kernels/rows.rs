@@ -1,0 +1,344 @@
+//! Some rows of a block: which they are, their distances, and their sums.
+//!
+//! Where a component says something about few of a block's rows, those are listed and the others are left alone.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::differences::{InPanels, Lanes, Plain};
+use super::panels::{OuterSums, PanelMemory, Panels};
+use super::real::{MOST_LANES, Real};
+use super::scatter::{CHAINS, packed_len};
+use super::whiten::{Line, Whitener, sum_squares};
+use crate::block::BLOCK_ROWS;
+
+/// Rows that a word of [`Marks`] tells of.
+const BITS: usize = 32;
+const WORDS: usize = BLOCK_ROWS / BITS;
+
+/// A bit for each row of a block: bit b of the word of lane l of chunk c is that of lane l of vector 32 c + b.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks {
+    words: [u32; WORDS],
+    lanes: usize,
+}
+
+impl Marks {
+    /// The number of rows that are marked.
+    fn count(&self) -> usize {
+        let counts = self.words.iter().map(|word| word.count_ones() as usize);
+        counts.sum()
+    }
+
+    /// Whether no row is marked.
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+}
+
+/// [`Marks`] in the making: powers of two, added up lane by lane; a sum of 32 of them is exact.
+pub(super) struct Marking<S: Simd> {
+    simd: S,
+    sums: [f64; WORDS],
+}
+
+impl<S: Simd> Marking<S> {
+    #[inline(always)]
+    pub(super) fn new(simd: S) -> Self {
+        let sums = [0.0; WORDS];
+        Self { simd, sums }
+    }
+
+    /// Marks all rows of vector number `at` of a block but these.
+    #[inline(always)]
+    pub(super) fn mark_others(&mut self, at: usize, rows: S::m64s) {
+        let simd = self.simd;
+        let (words, _) = S::as_mut_simd_f64s(&mut self.sums);
+        let word = &mut words[at / BITS];
+        let power = simd.splat_f64s(POWERS[at % BITS]);
+        let bits = simd.select_f64s(rows, simd.splat_f64s(0.0), power);
+        *word = simd.add_f64s(*word, bits);
+    }
+
+    #[inline(always)]
+    pub(super) fn finish(self) -> Marks {
+        Marks {
+            words: self.sums.map(|sum| sum as u32),
+            lanes: S::F64_LANES,
+        }
+    }
+}
+
+const POWERS: [f64; BITS] = {
+    let mut powers = [1.0; BITS];
+    let mut bit = 1;
+    while bit < BITS {
+        powers[bit] = 2.0 * powers[bit - 1];
+        bit += 1;
+    }
+    powers
+};
+
+/// The rows of a block whose number is above a bound, or NaN.
+///
+/// # Panics
+/// If there are not [`BLOCK_ROWS`] numbers.
+pub fn above(values: &[f64], bound: f64) -> Marks {
+    assert_eq!(values.len(), BLOCK_ROWS);
+    Arch::new().dispatch(Above { values, bound })
+}
+
+#[doc(hidden)]
+pub struct Above<'a> {
+    pub values: &'a [f64],
+    pub bound: f64,
+}
+
+impl WithSimd for Above<'_> {
+    type Output = Marks;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Marks {
+        let bound = simd.splat_f64s(self.bound);
+        let mut marking = Marking::new(simd);
+        for (at, values) in f64::vectors::<S>(self.values).iter().enumerate() {
+            marking.mark_others(at, simd.less_than_or_equal_f64s(*values, bound));
+        }
+        marking.finish()
+    }
+}
+
+/// A listed row costs as much as one of so many more features does among all: its numbers are fetched from where they stand, and what comes
+/// with a list is shared by few rows.
+const FETCHING: usize = 24;
+
+fn cost(n_rows: usize, n_features: usize) -> usize {
+    n_rows * (n_features + FETCHING) / n_features.max(1)
+}
+
+/// Some rows of a block.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Those past the last one stand for any row.
+    rows: [u8; BLOCK_ROWS],
+    len: usize,
+    cost: usize,
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Self {
+            rows: [0; BLOCK_ROWS],
+            len: 0,
+            cost: 0,
+        }
+    }
+}
+
+impl Listed {
+    /// Lists the rows that are marked, of so many features, if that is cheaper than all rows are.
+    pub fn take(&mut self, marks: &Marks, n_features: usize) -> bool {
+        let cost = cost(marks.count(), n_features);
+        if cost > BLOCK_ROWS {
+            return false;
+        }
+        self.cost = cost;
+        self.len = 0;
+        for (at, word) in marks.words.iter().enumerate() {
+            let (chunk, lane) = (at / marks.lanes, at % marks.lanes);
+            let mut bits = *word;
+            while bits != 0 {
+                let vector = chunk * BITS + bits.trailing_zeros() as usize;
+                self.rows[self.len] = (vector * marks.lanes + lane) as u8;
+                self.len += 1;
+                bits &= bits - 1;
+            }
+        }
+        true
+    }
+
+    /// How many rows among all cost as much.
+    pub fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &[u8] {
+        &self.rows[..self.len]
+    }
+
+    /// So many rows and no fewer than there are: after the last one, any.
+    fn at_least(&self, multiple: usize) -> &[u8] {
+        &self.rows[..self.len.next_multiple_of(multiple)]
+    }
+}
+
+/// `out[i] = line(‖W (xᵢ - μ)‖²)` of each listed row i.
+#[doc(hidden)]
+pub struct ListedNorm<'a> {
+    pub whitener: &'a Whitener,
+    /// n_features x [`BLOCK_ROWS`].
+    pub x: &'a [f64],
+    pub mean: &'a [f64],
+    pub listed: &'a Listed,
+    /// Working memory, as large as x.
+    pub centred: &'a mut [f64],
+    pub line: Line<f64>,
+    pub out: &'a mut [f64],
+}
+
+/// Vectors of listed rows at a time, as long as there are so many.
+const WIDE: usize = 2;
+
+impl WithSimd for ListedNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let lanes = S::F64_LANES;
+        let rows = self.listed.at_least(lanes);
+        let mut at = 0;
+        while at < rows.len() {
+            if rows.len() - at >= WIDE * lanes {
+                self.write::<S, WIDE>(simd, &rows[at..at + WIDE * lanes], at);
+                at += WIDE * lanes;
+            } else {
+                self.write::<S, 1>(simd, &rows[at..at + lanes], at);
+                at += lanes;
+            }
+        }
+    }
+}
+
+impl ListedNorm<'_> {
+    /// Of V vectors of rows, from number `at` of the list on.
+    #[inline(always)]
+    fn write<S: Simd, const V: usize>(&mut self, simd: S, rows: &[u8], at: usize) {
+        let n = V * S::F64_LANES;
+        let z = &mut self.centred[..self.mean.len() * n];
+        let features = self.x.chunks_exact(BLOCK_ROWS).zip(self.mean);
+        for (z, (x, mean)) in z.chunks_exact_mut(n).zip(features) {
+            for (z, row) in z.iter_mut().zip(rows) {
+                *z = x[usize::from(*row)] - mean;
+            }
+        }
+        let z = f64::vectors::<S>(z);
+        let squared = sum_squares::<f64, S, V>(simd, self.whitener.map(), None, z, V);
+        let mut values = [0.0; WIDE * MOST_LANES];
+        f64::vectors_mut::<S>(&mut values)[..V]
+            .copy_from_slice(&self.line.of::<S, V>(simd, squared));
+        let listed = self.listed.rows()[at..].iter().zip(&values[..n]);
+        for (row, value) in listed {
+            self.out[usize::from(*row)] = *value;
+        }
+    }
+}
+
+/// n = Σᵢ rᵢ (returned), `sums[j] = Σᵢ rᵢ zᵢⱼ` and the packed lower triangle `products = Σᵢ rᵢ zᵢ zᵢ'` over the listed rows, with z = x - shift.
+///
+/// `r` has a number for each row of the block, of which `panels` have read the rows.
+///
+/// # Panics
+/// If a buffer has another size, or `panels` have read no block of so many features.
+pub(crate) fn listed_sums(
+    listed: &Listed,
+    r: &[f64],
+    shift: &[f64],
+    panels: &mut Panels,
+    sums: &mut [f64],
+    products: &mut [f64],
+) -> f64 {
+    assert_eq!([r.len(), sums.len()], [BLOCK_ROWS, shift.len()]);
+    assert_eq!(products.len(), packed_len(shift.len()));
+    assert!(
+        panels.has_room(shift.len()),
+        "the working memory has not read this block"
+    );
+    let (panels, memory) = panels.about(shift);
+    Arch::new().dispatch(ListedSums {
+        panels,
+        listed,
+        memory,
+        r,
+        sums,
+        products,
+    })
+}
+
+#[doc(hidden)]
+pub struct ListedSums<'a> {
+    pub panels: Plain<'a, f64>,
+    pub listed: &'a Listed,
+    pub memory: &'a mut PanelMemory<f64>,
+    pub r: &'a [f64],
+    pub sums: &'a mut [f64],
+    pub products: &'a mut [f64],
+}
+
+impl WithSimd for ListedSums<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        // Whole chains of rows; those that are not listed count for nothing.
+        let rows = self.listed.at_least(CHAINS);
+        let mut of_listed = [0.0; BLOCK_ROWS];
+        for (of_listed, row) in of_listed.iter_mut().zip(self.listed.rows()) {
+            *of_listed = self.r[usize::from(*row)];
+        }
+        let r = &of_listed[..rows.len()];
+        let panels = ListedPanels {
+            all: self.panels,
+            rows,
+        };
+        OuterSums {
+            panels,
+            r,
+            memory: self.memory,
+            sums: self.sums,
+            products: self.products,
+        }
+        .run(simd);
+        r.iter().sum()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ListedPanels<'a> {
+    all: Plain<'a, f64>,
+    rows: &'a [u8],
+}
+
+#[derive(Clone, Copy)]
+struct ListedLanes<'a, L> {
+    all: L,
+    rows: &'a [u8],
+}
+
+impl InPanels<f64> for ListedPanels<'_> {
+    #[inline(always)]
+    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<f64, S> {
+        ListedLanes {
+            all: self.all.panel::<S>(p),
+            rows: self.rows,
+        }
+    }
+}
+
+impl<S: Simd, L: Lanes<f64, S>> Lanes<f64, S> for ListedLanes<'_, L> {
+    #[inline(always)]
+    fn load<const N: usize>(self, simd: S, at: usize) -> [S::f64s; N] {
+        let mut z = [simd.splat_f64s(0.0); N];
+        for (z, row) in z.iter_mut().zip(&self.rows[at..at + N]) {
+            [*z] = self.all.load::<1>(simd, usize::from(*row));
+        }
+        z
+    }
+
+    #[inline(always)]
+    fn part(self, vectors: std::ops::Range<usize>) -> Self {
+        Self {
+            rows: &self.rows[vectors],
+            ..self
+        }
+    }
+}
