@@ -12,10 +12,14 @@ use gmm_benches::Workload;
 use gmm_core::block::BLOCK_ROWS;
 use gmm_core::faer::linalg::matmul::matmul;
 use gmm_core::faer::{Accum, Mat, MatRef, Par};
-use gmm_core::kernels::{Panels, Whitener, dense_sums, normalize_joint, packed_len};
+use gmm_core::kernels::operations::{
+    Centred, DenseSums, Line, ListedNorm, ListedSums, Near, SquaredNorm, padded,
+};
+use gmm_core::kernels::{Listed, Panels, Whitener, above, dense_sums, normalize_joint, packed_len};
 use gmm_core::{Aligned, CovarianceType};
 use gmm_em::{Em, Initialization};
 use gmm_select::Search;
+use pulp::Arch;
 use rayon::ThreadPoolBuilder;
 
 /// Common sizes: few and many features, few and many components, every form.
@@ -69,7 +73,7 @@ fn em_pass(c: &mut Criterion) {
 
 /// The three kernels of a pass with full covariances, on one block and thread, and as a measure of the machine a product of matrices on one
 /// thread: rates are in floating-point operations per second, of D² for a row and component in whitening and scatter, of rows and components for the
-/// exponentials.
+/// exponentials. Of whitening and scatter also from differences that are stored, and of an eighth of the rows, which are listed.
 fn kernels(c: &mut Criterion) {
     let mut group = group(c, "kernels");
     for d in [2, 4, 8, 16, 32, 64, 128, 256] {
@@ -80,18 +84,34 @@ fn kernels(c: &mut Criterion) {
             buffer
         };
         let (x, shift) = (filled(d * BLOCK_ROWS, 7919), vec![0.1; d]);
+        let (z, origin) = (filled(d * padded::<f64>(), 7919), vec![0.2; d]);
+        let near = Near {
+            centred: Centred { z: &z },
+            origin: &origin,
+        };
         let whitener = Whitener::new(d, |i, j| 1.0 / (1 + i + j) as f64);
         let mut centred = Aligned::zeros(d * BLOCK_ROWS);
         let mut squared = Aligned::zeros(BLOCK_ROWS);
-        group.throughput(Throughput::Elements((BLOCK_ROWS * d * d) as u64));
-        group.bench_function(format!("whiten/d={d}"), |b| {
-            b.iter(|| whitener.squared_norm(black_box(&x), &shift, &mut centred, &mut squared));
-        });
         let mut r = filled(BLOCK_ROWS, 104_729);
         r.iter_mut().for_each(|r| *r = 0.5 + 0.5 * *r);
         let (mut sums, mut products) = (vec![0.0; d], vec![0.0; packed_len(d)]);
         let mut panels = Panels::default();
-        panels.read(&x);
+        panels.read_rows(&x);
+        group.throughput(Throughput::Elements((BLOCK_ROWS * d * d) as u64));
+        group.bench_function(format!("whiten/d={d}"), |b| {
+            b.iter(|| whitener.squared_norm(black_box(&x), &shift, &mut centred, &mut squared));
+        });
+        group.bench_function(format!("whiten_stored/d={d}"), |b| {
+            b.iter(|| {
+                Arch::new().dispatch(SquaredNorm {
+                    whitener: &whitener,
+                    differences: black_box(near),
+                    centred: &mut centred,
+                    line: Line::squared(),
+                    out: &mut squared,
+                });
+            });
+        });
         group.bench_function(format!("scatter/d={d}"), |b| {
             b.iter(|| {
                 dense_sums(
@@ -102,6 +122,50 @@ fn kernels(c: &mut Criterion) {
                     &mut sums,
                     &mut products,
                 )
+            });
+        });
+        let (in_panels, memory) = panels.about(&shift);
+        group.bench_function(format!("scatter_stored/d={d}"), |b| {
+            b.iter(|| {
+                Arch::new().dispatch(DenseSums {
+                    differences: black_box(near.centred),
+                    panels: in_panels,
+                    memory,
+                    r: &r,
+                    sums: &mut sums,
+                    products: &mut products,
+                })
+            });
+        });
+        let marked: Vec<f64> = (0..BLOCK_ROWS)
+            .map(|i| f64::from(u8::from(i * 37 % 8 == 0)))
+            .collect();
+        let mut listed = Listed::default();
+        assert!(listed.take(&above(&marked, 0.5), BLOCK_ROWS));
+        group.throughput(Throughput::Elements((listed.rows().len() * d * d) as u64));
+        group.bench_function(format!("whiten_listed/d={d}"), |b| {
+            b.iter(|| {
+                Arch::new().dispatch(ListedNorm {
+                    whitener: &whitener,
+                    x: black_box(&x),
+                    mean: &shift,
+                    listed: &listed,
+                    centred: &mut centred,
+                    line: Line::squared(),
+                    out: &mut squared,
+                });
+            });
+        });
+        group.bench_function(format!("scatter_listed/d={d}"), |b| {
+            b.iter(|| {
+                Arch::new().dispatch(ListedSums {
+                    panels: black_box(in_panels),
+                    listed: &listed,
+                    memory,
+                    r: &r,
+                    sums: &mut sums,
+                    products: &mut products,
+                })
             });
         });
     }
