@@ -27,55 +27,17 @@ impl Cholesky {
     /// result, but keeps scales of 1e±150 in range, and makes the test of a pivot relative: a pivot below `n ε` of its own
     /// diagonal entry is rounding noise, so the matrix is singular in double precision.
     pub(crate) fn new(covariance: MatRef<'_, f64>) -> Result<Self, usize> {
-        let n = covariance.nrows();
-        let mut exponents = Vec::with_capacity(n);
-        for i in 0..n {
-            let variance = covariance[(i, i)];
-            if !(variance > 0.0 && variance.is_finite()) {
-                return Err(i);
-            }
-            exponents.push((exponent_of(variance) - 1).div_euclid(2));
-        }
-        let scaled = |i: usize, j: usize| {
-            let entry = if i >= j {
-                covariance[(i, j)]
-            } else {
-                covariance[(j, i)]
-            };
-            scale_by_power(scale_by_power(entry, -exponents[i]), -exponents[j])
-        };
-        let mut lower = Mat::from_fn(n, n, scaled);
-        let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(
-            n,
-            Par::Seq,
-            Default::default(),
-        ));
-        cholesky_in_place(
-            lower.as_mut(),
-            LltRegularization::default(),
-            Par::Seq,
-            MemStack::new(&mut memory),
-            Default::default(),
-        )
-        .map_err(|LltError::NonPositivePivot { index }| index)?;
-        let mut log_mantissa = 0.0;
-        for i in 0..n {
-            let pivot = lower[(i, i)];
-            if pivot * pivot <= n as f64 * f64::EPSILON * scaled(i, i) {
-                return Err(i);
-            }
-            log_mantissa += pivot.ln();
-            // faer leaves garbage above the diagonal of a column-major matrix.
-            for row in 0..i {
-                lower[(row, i)] = 0.0;
-            }
-        }
+        let exponents = exponents(covariance)?;
+        let n = exponents.len();
+        let mut lower = factor(covariance, &exponents)?;
         let mut inverse = Mat::zeros(n, n);
         invert_lower_triangular(inverse.as_mut(), lower.as_ref(), Par::Seq);
+        let log_mantissa = (0..n).map(|i| lower[(i, i)].ln()).sum();
+        let [up, down] = [1, -1].map(|sign| powers(&exponents, sign));
         for j in 0..n {
             for i in j..n {
-                lower[(i, j)] = scale_by_power(lower[(i, j)], exponents[i]);
-                inverse[(i, j)] = scale_by_power(inverse[(i, j)], -exponents[j]);
+                lower[(i, j)] *= up[i];
+                inverse[(i, j)] *= down[j];
                 if !inverse[(i, j)].is_finite() {
                     return Err(i);
                 }
@@ -88,4 +50,60 @@ impl Cholesky {
             exponent: exponents.iter().sum(),
         })
     }
+
+    /// Whether a symmetric matrix has a factor.
+    pub(crate) fn exists(matrix: MatRef<'_, f64>) -> bool {
+        exponents(matrix).is_ok_and(|exponents| factor(matrix, &exponents).is_ok())
+    }
+}
+
+/// Of the powers of two that bring the diagonal into [1, 4).
+fn exponents(covariance: MatRef<'_, f64>) -> Result<Vec<i32>, usize> {
+    let exponent = |i: usize| {
+        let variance = covariance[(i, i)];
+        if variance > 0.0 && variance.is_finite() {
+            Ok((exponent_of(variance) - 1).div_euclid(2))
+        } else {
+            Err(i)
+        }
+    };
+    (0..covariance.nrows()).map(exponent).collect()
+}
+
+/// Those powers, or their reciprocals: half as large as what is in range of f64, so that they are, too.
+fn powers(exponents: &[i32], sign: i32) -> Vec<f64> {
+    let exponents = exponents.iter();
+    exponents.map(|e| scale_by_power(1.0, sign * e)).collect()
+}
+
+/// The factor of the scaled matrix, zeros above the diagonal.
+fn factor(covariance: MatRef<'_, f64>, exponents: &[i32]) -> Result<Mat<f64>, usize> {
+    let n = exponents.len();
+    let down = powers(exponents, -1);
+    let scaled = |i: usize, j: usize| covariance[(i, j)] * down[i] * down[j];
+    let mut lower = Mat::from_fn(n, n, |i, j| if i >= j { scaled(i, j) } else { 0.0 });
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(
+        n,
+        Par::Seq,
+        Default::default(),
+    ));
+    cholesky_in_place(
+        lower.as_mut(),
+        LltRegularization::default(),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Default::default(),
+    )
+    .map_err(|LltError::NonPositivePivot { index }| index)?;
+    for i in 0..n {
+        let pivot = lower[(i, i)];
+        if pivot * pivot <= n as f64 * f64::EPSILON * scaled(i, i) {
+            return Err(i);
+        }
+        // faer leaves garbage above the diagonal of a column-major matrix.
+        for row in 0..i {
+            lower[(row, i)] = 0.0;
+        }
+    }
+    Ok(lower)
 }

@@ -41,6 +41,7 @@ mod aligned;
 pub mod block;
 mod cholesky;
 pub mod covariance;
+mod each;
 mod error;
 pub mod kernels;
 mod mixture;

@@ -123,6 +123,10 @@ impl SufficientStatistics {
             .map(|noise| Noise::new(noise.occupancy / total, noise.log_density))
             .transpose()?;
         let model = GaussianMixture::new_with_noise(weights, means, covariances, noise)?;
-        model.with_proportions(self.proportions)
+        match self.proportions {
+            // What a new mixture has.
+            Proportions::Free => Ok(model),
+            other => model.with_proportions(other),
+        }
     }
 }

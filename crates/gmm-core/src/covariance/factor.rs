@@ -7,6 +7,7 @@ use super::{Covariances, Structure, symmetric};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;
+use crate::each::each;
 use crate::kernels::{Differences, Line, LinearMap, Plain, ScaledNorm, SquaredNorm, Whitener};
 
 /// A covariance matrix, factored.
@@ -69,15 +70,20 @@ impl SingleFactor {
 impl Factor {
     /// Factors each block; all components share a factor where there is one block.
     pub(crate) fn of_covariances(covariances: &Covariances) -> Result<Vec<Self>, Error> {
-        let n_blocks = covariances.blocks().len();
-        (0..n_blocks)
-            .map(|k| {
-                Self::new(covariances, k).map_err(|pivot| Error::NotPositiveDefinite {
-                    component: k,
-                    pivot,
-                })
+        let factor = |k: usize| {
+            Self::new(covariances, k).map_err(|pivot| Error::NotPositiveDefinite {
+                component: k,
+                pivot,
             })
-            .collect()
+        };
+        let n_features = match covariances.form().structure() {
+            Structure::Dense => covariances.n_features(),
+            // As good as no steps.
+            Structure::Diagonal | Structure::Isotropic => 1,
+        };
+        // The first error, as there may be several.
+        let factors = each(covariances.blocks().len(), n_features, factor);
+        factors.into_iter().collect()
     }
 
     fn new(covariances: &Covariances, component: usize) -> Result<Self, usize> {

@@ -1,9 +1,12 @@
 //! The smallest covariances that a fit may have.
 
+use std::cmp::Ordering;
+
 use faer::Mat;
 
 use super::{CovarianceType, Covariances, Structure};
 use crate::Error;
+use crate::cholesky::Cholesky;
 use crate::symmetric::Eigen;
 
 /// Σ ⪰ diag(variances), in the units of a form.
@@ -57,10 +60,14 @@ impl Floor {
     /// iteration.
     pub(super) fn is_above(&self, block: &[f64]) -> bool {
         let d = self.variances.len();
-        let above = Mat::from_fn(d, d, |i, j| {
-            self.scaled(block[i * d + j], i, j) - f64::from(u8::from(i == j))
+        let sd: Vec<f64> = self.variances.iter().map(|v| v.sqrt()).collect();
+        // The lower triangle column by column: of a symmetric matrix, which is stored row by row.
+        let above = Mat::from_fn(d, d, |i, j| match i.cmp(&j) {
+            Ordering::Less => 0.0,
+            Ordering::Equal => block[j * d + i] / sd[i] / sd[j] - 1.0,
+            Ordering::Greater => block[j * d + i] / sd[i] / sd[j],
         });
-        crate::cholesky::Cholesky::new(above.as_ref()).is_ok()
+        Cholesky::exists(above.as_ref())
     }
 
     fn raise_eigenvalues(&self, block: &mut [f64]) -> usize {

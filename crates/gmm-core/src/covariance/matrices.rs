@@ -9,6 +9,7 @@ use super::spectrum::Spectrum;
 use super::volume::{Volumes, traces};
 use super::{CovarianceType, Covariances, Moments, Structure, Variation, symmetric};
 use crate::cholesky::Cholesky;
+use crate::each::each;
 use crate::symmetric::Eigen;
 
 /// As in the search of VEI, errors fall by a factor a round; this many suffice where groups have any resemblance.
@@ -20,15 +21,16 @@ pub(super) fn free_matrices(
     floor: Option<&Floor>,
     previous: Option<&Covariances>,
 ) -> Estimate {
+    let d = groups.first().map_or(0, |m| m.mean.len());
     match (form.volume(), form.shape()) {
-        (Variation::Variable, Variation::Variable) => {
-            each_raised(groups.iter().map(|m| own(m, m.occupancy)).collect(), floor)
-        }
+        (Variation::Variable, Variation::Variable) => each_raised(groups.len(), d, floor, |k| {
+            own(&groups[k], groups[k].occupancy)
+        }),
         (_, Variation::Variable) => of_equal_volume(form, groups, floor),
         (Variation::Variable, _) => proportional(groups, floor, previous),
         _ => {
             let count = groups.iter().map(|m| m.occupancy).sum::<f64>();
-            each_raised(vec![pooled(groups, |_| 1.0, count)], floor)
+            each_raised(1, d, floor, |_| pooled(groups, |_| 1.0, count))
         }
     }
 }
@@ -50,9 +52,18 @@ fn pooled(groups: &[Moments], factor: impl Fn(usize) -> f64, n: f64) -> Vec<f64>
 }
 
 /// Where matrices are free of each other, the constrained maximum is each one's own.
-fn each_raised(mut blocks: Vec<Vec<f64>>, floor: Option<&Floor>) -> Estimate {
-    let raise = |block: &mut Vec<f64>| floor.map_or(0, |f| f.raise(Structure::Dense, block));
-    let n_held = blocks.iter_mut().map(raise).collect();
+fn each_raised(
+    n_blocks: usize,
+    n_features: usize,
+    floor: Option<&Floor>,
+    block: impl Fn(usize) -> Vec<f64> + Sync + Send,
+) -> Estimate {
+    let raised = |k: usize| {
+        let mut block = block(k);
+        let n_held = floor.map_or(0, |f| f.raise(Structure::Dense, &mut block));
+        (block, n_held)
+    };
+    let (blocks, n_held) = each(n_blocks, n_features, raised).into_iter().unzip();
     Estimate { blocks, n_held }
 }
 
