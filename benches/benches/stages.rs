@@ -141,7 +141,7 @@ fn kernels(c: &mut Criterion) {
             .map(|i| f64::from(u8::from(i * 37 % 8 == 0)))
             .collect();
         let mut listed = Listed::default();
-        assert!(listed.take(&above(&marked, 0.5), BLOCK_ROWS));
+        assert!(listed.take(&above(&marked, 0.5, &[1.0; BLOCK_ROWS]), BLOCK_ROWS));
         group.throughput(Throughput::Elements((listed.rows().len() * d * d) as u64));
         group.bench_function(format!("whiten_listed/d={d}"), |b| {
             b.iter(|| {

@@ -29,9 +29,9 @@ const WORTHWHILE: f64 = 0.7;
 /// 16 dimensions, a pass takes three fifths of the dense one's time, at 30 % as long.
 const MOST_ACTIVE: f64 = 0.25;
 
-/// Numbers of a table that is kept in the order, weights included: 32 MiB of them. Rows that lie anywhere take a fifth of a pass over groups far apart
+/// Numbers of a table that a fit keeps in the order, weights included: 32 MiB of them. Rows that lie anywhere take a fifth of a pass over groups far apart
 /// to read, more in a column-major table.
-const MOST_KEPT: usize = 1 << 22;
+pub(crate) const MOST_KEPT: usize = 1 << 22;
 
 /// Blocks of the table that are asked whether anything can be left out.
 const N_SAMPLED: usize = 4;
@@ -47,11 +47,12 @@ pub(crate) struct Compact {
 }
 
 impl Compact {
-    /// The order for a fit that begins with a model; `None` where it would not pay.
+    /// The order for a fit that begins with a model, with blocks that are kept up to so many numbers; `None` where it would not pay.
     pub(crate) fn new(
         model: &GaussianMixture,
         x: &Samples<'_>,
         frame: &Frame,
+        most_kept: usize,
     ) -> Result<Option<Self>, Error> {
         let n = x.n_samples();
         let is_large = model.n_components() >= MIN_COMPONENTS && n >= 4 * BLOCK_ROWS;
@@ -69,8 +70,8 @@ impl Compact {
             kept: None,
         };
         let rows = compact.blocks(x, frame);
-        let lanes = rows.n_blocks() * BLOCK_ROWS;
-        let is_kept = lanes * (x.n_features() + 1) <= MOST_KEPT;
+        let lanes = rows.n_blocks().saturating_mul(BLOCK_ROWS);
+        let is_kept = lanes.saturating_mul(x.n_features() + 1) <= most_kept;
         let read = |memory: &mut Option<Block>, index: usize| {
             let ellipsoid = Ellipsoid::around(rows.block(index, memory)?);
             Ok((ellipsoid, memory.take_if(|_| is_kept)))
@@ -129,8 +130,8 @@ impl Compact {
     /// Whether a pass left out enough that was left with so many [pairs](Scratch::n_pairs).
     pub(crate) fn pays(&self, n_components: usize, n_pairs: usize) -> bool {
         // The dense pass evaluates each pair, and sums it up.
-        let all = 2 * self.order.len() * n_components;
-        n_pairs as f64 <= WORTHWHILE * all as f64
+        let all = 2.0 * self.order.len() as f64 * n_components as f64;
+        n_pairs as f64 <= WORTHWHILE * all
     }
 }
 
@@ -291,6 +292,7 @@ fn places(ends: &[usize], index: usize) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pass::compact_expectation;
     use gmm_core::Covariances;
     use gmm_core::faer::Mat;
 
@@ -319,6 +321,31 @@ mod tests {
         let covariances = Covariances::spherical(&[1.0; 5], 2).unwrap();
         let model = GaussianMixture::new(vec![0.2; 5], means, covariances).unwrap();
         assert_eq!(chain(&model), [0, 2, 4, 1, 3]);
+    }
+
+    #[test]
+    fn blocks_that_are_read_anew_are_those_that_are_kept() {
+        let means = Mat::from_fn(40, 2, |k, j| if j == 0 { 30.0 * k as f64 } else { 0.0 });
+        let covariances = Covariances::spherical(&[1.0; 40], 2).unwrap();
+        let model = GaussianMixture::new(vec![1.0 / 40.0; 40], means, covariances).unwrap();
+        let x = Mat::from_fn(2400, 2, |i, j| {
+            model.means()[(i % 40, j)] + ((i * 37 + j * 11) % 101) as f64 / 50.0 - 1.0
+        });
+        let weights: Vec<f64> = (0..2400).map(|i| [1.0, 0.0, 0.5][i % 3]).collect();
+        let (x, frame) = (Samples::from(&x).with_weights(&weights), Frame::identity(2));
+        let passes = [0, MOST_KEPT].map(|most_kept| {
+            let compact = Compact::new(&model, &x, &frame, most_kept)
+                .unwrap()
+                .unwrap();
+            assert_eq!(compact.kept.is_some(), most_kept > 0);
+            let shifts = model.means().to_owned();
+            let (statistics, n_pairs) =
+                compact_expectation(&model, &x, &frame, shifts, &compact).unwrap();
+            // Each group alone, and blocks of up to 256 rows in full.
+            assert!((2400..2400 * 20).contains(&n_pairs), "{n_pairs}");
+            format!("{statistics:?}")
+        });
+        assert_eq!(passes[0], passes[1]);
     }
 
     /// More than seven tenths of the pairs are too many.

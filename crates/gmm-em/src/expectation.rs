@@ -6,7 +6,7 @@
 use gmm_core::{GaussianMixture, Samples};
 
 use crate::blocks::{FitRows, Table};
-use crate::compact::Compact;
+use crate::compact::{Compact, MOST_KEPT};
 use crate::pass::{compact_expectation, expectation};
 use crate::single::single_expectation;
 use crate::statistics::SufficientStatistics;
@@ -37,7 +37,7 @@ impl<'a> Expectation<'a> {
         let has_noise = model.noise().is_some();
         let tied = TiedPass::new(model.covariance_type(), summary).filter(|_| !has_noise);
         let compact = match tied {
-            None if !has_noise => Compact::new(model, x, &summary.frame)?,
+            None if !has_noise => Compact::new(model, x, &summary.frame, MOST_KEPT)?,
             _ => None,
         };
         let frame = &summary.frame;
@@ -80,7 +80,7 @@ impl<'a> Expectation<'a> {
                 self.tied = Some(tied);
                 return Ok(statistics);
             }
-            self.compact = Compact::new(model, x, frame)?;
+            self.compact = Compact::new(model, x, frame, MOST_KEPT)?;
         }
         if let Some(compact) = self.compact.take() {
             let (statistics, n_pairs) = compact_expectation(model, x, frame, shifts, &compact)?;

@@ -40,7 +40,7 @@ impl<'a> Gathering<'a> {
 
     /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
     /// `scratch.active`, and after them those of noise, where all components are in use. A component whose responsibilities are all at most
-    /// `negligible` (0 where it is not given) is left out.
+    /// `negligible` (0 where it is not given) is left out, and with dense structure so are its rows, if few are above.
     pub(crate) fn add_block(
         &mut self,
         block: &Block,
@@ -48,12 +48,11 @@ impl<'a> Gathering<'a> {
         scratch: &mut Scratch,
     ) {
         let structure = self.statistics.form.structure();
-        // Where small responsibilities are left out, of few rows only those are summed that have larger ones.
         let are_few = negligible.is_some() && structure == Structure::Dense;
         let (active, mut is_read) = (scratch.active.iter().copied(), false);
         for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
             let negligible = negligible.map_or(0.0, |n| n[k]);
-            let marks = are_few.then(|| above(r, negligible));
+            let marks = are_few.then(|| above(r, negligible, block.weights()));
             let is_none = marks.map_or_else(|| largest(r) <= negligible, |marks| marks.is_empty());
             if is_none {
                 continue;
@@ -98,5 +97,40 @@ impl<'a> Gathering<'a> {
 pub(crate) fn weigh(block: &Block, r: &mut [f64]) {
     if block.is_weighted() {
         r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::block::Frame;
+    use gmm_core::faer::Mat;
+    use gmm_core::{CovarianceType, Covariances, GaussianMixture};
+
+    /// What is not above the bound is left out row by row, where few rows are above; a row of weight 0 does not count.
+    #[test]
+    fn negligible_responsibilities_of_few_rows_are_left_out() {
+        let covariances = Covariances::full(&[Mat::identity(2, 2)]).unwrap();
+        let model = GaussianMixture::new(vec![1.0], Mat::zeros(1, 2), covariances).unwrap();
+        let x = Mat::from_fn(5, 2, |i, j| (3 * i + j) as f64);
+        let weights = [1.0, 2.0, 1.0, 1.0, 0.0];
+        let samples = gmm_core::Samples::from(&x).with_weights(&weights);
+        let mut block = Block::new(2);
+        block.fill(&samples, 0, &Frame::identity(2)).unwrap();
+        let zeros = SufficientStatistics::about(CovarianceType::Full, Mat::zeros(1, 2));
+        let shifts = zeros.shift_rows();
+        for (negligible, expected) in [(Some(0.25), 2.0), (None, 2.45)] {
+            let mut scratch = Scratch::new(&model);
+            scratch.joint[..5].copy_from_slice(&[1.0, 0.5, 0.2, 0.25, 1.0]);
+            let mut gathering = Gathering::new(&zeros, &shifts);
+            let negligible = negligible.map(|n| [n]);
+            gathering.add_block(
+                &block,
+                negligible.as_ref().map(<[f64; 1]>::as_slice),
+                &mut scratch,
+            );
+            let moments = &gathering.finish().moments[0];
+            assert!((moments.occupancy - expected).abs() < 1e-15);
+        }
     }
 }

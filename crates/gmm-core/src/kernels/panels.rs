@@ -28,6 +28,8 @@ pub struct Panels<T: Copy + Default = f64> {
     x: [Aligned<T>; 2],
     shift: [Aligned<T>; 2],
     memory: PanelMemory<T>,
+    /// Whether they hold the rows of the last block, however few features it had.
+    has_rows: bool,
 }
 
 #[doc(hidden)]
@@ -56,9 +58,14 @@ impl<T: Real> Panels<T> {
     }
 
     /// Whether there is room for blocks of so many features.
-    pub(super) fn has_room(&self, n_features: usize) -> bool {
+    fn has_room(&self, n_features: usize) -> bool {
         let [shift, _] = &self.shift;
         shift.len() == Self::width(n_features)
+    }
+
+    /// Whether they hold the rows of a block of so many features.
+    pub(super) fn hold_rows(&self, n_features: usize) -> bool {
+        self.has_rows && self.has_room(n_features)
     }
 
     /// Whether blocks of so many features can be summed.
@@ -83,6 +90,7 @@ impl<T: Real> Panels<T> {
                 weighted: Aligned::zeros(MOST_LANES * BLOCK_ROWS),
                 square: Aligned::zeros(width * width),
             },
+            has_rows: false,
         };
     }
 }
@@ -90,6 +98,7 @@ impl<T: Real> Panels<T> {
 impl Panels {
     /// Takes the values of a block, feature-major (n_features x [`BLOCK_ROWS`]), if they are to be summed in panels.
     pub fn read(&mut self, x: &[f64]) {
+        self.has_rows = false;
         if x.len() > LEAST_IN_REGISTERS * BLOCK_ROWS {
             Arch::new().dispatch(self.reading(x));
         }
@@ -102,6 +111,7 @@ impl Panels {
             is_of_rows: true,
             ..reading
         });
+        self.has_rows = true;
     }
 
     #[doc(hidden)]

@@ -78,19 +78,24 @@ const POWERS: [f64; BITS] = {
     powers
 };
 
-/// The rows of a block whose number is above a bound, or NaN.
+/// The rows of positive weight of a block whose number is above a bound, or NaN.
 ///
 /// # Panics
-/// If there are not [`BLOCK_ROWS`] numbers.
-pub fn above(values: &[f64], bound: f64) -> Marks {
-    assert_eq!(values.len(), BLOCK_ROWS);
-    Arch::new().dispatch(Above { values, bound })
+/// If there are not [`BLOCK_ROWS`] numbers and weights.
+pub fn above(values: &[f64], bound: f64, weights: &[f64]) -> Marks {
+    assert_eq!([values.len(), weights.len()], [BLOCK_ROWS; 2]);
+    Arch::new().dispatch(Above {
+        values,
+        bound,
+        weights,
+    })
 }
 
 #[doc(hidden)]
 pub struct Above<'a> {
     pub values: &'a [f64],
     pub bound: f64,
+    pub weights: &'a [f64],
 }
 
 impl WithSimd for Above<'_> {
@@ -98,10 +103,13 @@ impl WithSimd for Above<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Marks {
-        let bound = simd.splat_f64s(self.bound);
+        let (bound, zero) = (simd.splat_f64s(self.bound), simd.splat_f64s(0.0));
         let mut marking = Marking::new(simd);
-        for (at, values) in f64::vectors::<S>(self.values).iter().enumerate() {
-            marking.mark_others(at, simd.less_than_or_equal_f64s(*values, bound));
+        let rows = f64::vectors::<S>(self.values).iter();
+        for (at, (values, weights)) in rows.zip(f64::vectors::<S>(self.weights)).enumerate() {
+            let counts = simd.less_than_f64s(zero, *weights);
+            let counted = simd.select_f64s(counts, *values, bound);
+            marking.mark_others(at, simd.less_than_or_equal_f64s(counted, bound));
         }
         marking.finish()
     }
@@ -135,14 +143,14 @@ impl Default for Listed {
 }
 
 impl Listed {
-    /// Lists the rows that are marked, of so many features, if that is cheaper than all rows are.
+    /// Lists the rows that are marked, of so many features, if that is cheaper than all rows are; otherwise none.
     pub fn take(&mut self, marks: &Marks, n_features: usize) -> bool {
+        (self.len, self.cost) = (0, 0);
         let cost = cost(marks.count(), n_features);
         if cost > BLOCK_ROWS {
             return false;
         }
         self.cost = cost;
-        self.len = 0;
         for (at, word) in marks.words.iter().enumerate() {
             let (chunk, lane) = (at / marks.lanes, at % marks.lanes);
             let mut bits = *word;
@@ -166,8 +174,8 @@ impl Listed {
         &self.rows[..self.len]
     }
 
-    /// So many rows and no fewer than there are: after the last one, any.
-    fn at_least(&self, multiple: usize) -> &[u8] {
+    /// A multiple of so many rows: after the last one, any.
+    fn padded_to(&self, multiple: usize) -> &[u8] {
         &self.rows[..self.len.next_multiple_of(multiple)]
     }
 }
@@ -195,7 +203,7 @@ impl WithSimd for ListedNorm<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let lanes = S::F64_LANES;
-        let rows = self.listed.at_least(lanes);
+        let rows = self.listed.padded_to(lanes);
         let mut at = 0;
         while at < rows.len() {
             if rows.len() - at >= WIDE * lanes {
@@ -238,7 +246,7 @@ impl ListedNorm<'_> {
 /// `r` has a number for each row of the block, of which `panels` have read the rows.
 ///
 /// # Panics
-/// If a buffer has another size, or `panels` have read no block of so many features.
+/// If a buffer has another size, or `panels` have read no rows of so many features.
 pub(crate) fn listed_sums(
     listed: &Listed,
     r: &[f64],
@@ -250,8 +258,8 @@ pub(crate) fn listed_sums(
     assert_eq!([r.len(), sums.len()], [BLOCK_ROWS, shift.len()]);
     assert_eq!(products.len(), packed_len(shift.len()));
     assert!(
-        panels.has_room(shift.len()),
-        "the working memory has not read this block"
+        panels.hold_rows(shift.len()),
+        "the working memory has not read the rows of this block"
     );
     let (panels, memory) = panels.about(shift);
     Arch::new().dispatch(ListedSums {
@@ -279,8 +287,13 @@ impl WithSimd for ListedSums<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        if self.listed.len == 0 {
+            self.sums.fill(0.0);
+            self.products.fill(0.0);
+            return 0.0;
+        }
         // Whole chains of rows; those that are not listed count for nothing.
-        let rows = self.listed.at_least(CHAINS);
+        let rows = self.listed.padded_to(CHAINS);
         let mut of_listed = [0.0; BLOCK_ROWS];
         for (of_listed, row) in of_listed.iter_mut().zip(self.listed.rows()) {
             *of_listed = self.r[usize::from(*row)];

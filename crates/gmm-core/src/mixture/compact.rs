@@ -1,4 +1,5 @@
-//! The E-step of a compact block: components that are proved irrelevant to all of its rows are left out.
+//! The E-step of a compact block: components that are proved irrelevant to all of its rows are left out, and rows that a component is proved
+//! irrelevant to.
 //!
 //! Where there are many components, most of them say nothing about most rows. In a block whose rows lie together that can be
 //! proved for all rows at once: an ellipsoid {c + L u : ‖u‖ ≤ ρ} holds them, and for each row x and every unit vector e
@@ -6,7 +7,8 @@
 //! 3 D² flop, where the distances of the 256 rows take 256 · D².
 //!
 //! That holds all directions of all rows at once. Where it is not enough, the rows' own projections on e bound their distances for 2 D flop
-//! each, against what each row has reached.
+//! each, against what each row has reached. With a dense covariance a component is evaluated at those rows alone that it may say something about, where
+//! they are few.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -28,7 +30,8 @@ const FAR_NATS: f64 = 1800.0;
 
 impl GaussianMixture {
     /// Expert: responsibilities and log-densities of the rows of a block that an ellipsoid holds, without the components
-    /// whose responsibilities are proved to be below [`NEGLIGIBLE`] times their weight in every row of positive weight.
+    /// whose responsibilities are proved to be below [`NEGLIGIBLE`] times their weight in every row of positive weight. Others may be 0 in rows where that is
+    /// proved.
     ///
     /// The [`bounds`](Self::bounds) are of several ellipsoids, of which this one has number `lane`.
     ///

@@ -16,11 +16,28 @@ use crate::kernels::{EPS, LANES, instruction_sets, lanes, shares};
 const N_FEATURES: usize = 24;
 const MOST: usize = BLOCK_ROWS / 2;
 
+/// Panels that some features need none of for sums have not read the rows.
+#[test]
+#[should_panic(expected = "has not read the rows")]
+fn rows_that_were_not_read_are_not_summed() {
+    let d = 13;
+    let rows = gmm_testkit::matrix(&vec![vec![1.0; d]; 3]);
+    let mut block = Block::new(d);
+    block.fill(&(&rows).into(), 0, &Frame::identity(d)).unwrap();
+    let (structure, mut panels) = (Structure::Dense, Panels::default());
+    panels.read_rows(block.values());
+    panels.read(block.values());
+    let mut part = Moments::zeros(structure, d);
+    let listed = listed(&[1.0; BLOCK_ROWS]).unwrap_or_default();
+    let r = [1.0; BLOCK_ROWS];
+    MomentSums::zeros(structure, d).observe_listed(&listed, &r, &[0.0; 13], &mut part, &mut panels);
+}
+
 /// The rows whose number is above a half.
 fn listed(values: &[f64]) -> Option<Listed> {
     let mut listed = Listed::default();
     listed
-        .take(&above(values, 0.5), N_FEATURES)
+        .take(&above(values, 0.5, &[1.0; BLOCK_ROWS]), N_FEATURES)
         .then_some(listed)
 }
 
@@ -38,17 +55,19 @@ fn block() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>, Vec<f64>)> {
 }
 
 proptest! {
-    /// Each row once, whatever the number of lanes; too many are not listed, NaN is.
+    /// Each row once, whatever the number of lanes; too many are not listed, NaN is; rows of weight 0 are not.
     #[test]
     fn rows_above_a_bound_are_listed(
         values in vec(prop_oneof![8 => -1.0..1.0f64, 1 => Just(f64::NAN), 1 => Just(f64::NEG_INFINITY)], BLOCK_ROWS),
         bound in -1.5..1.5f64,
+        weights in vec(prop_oneof![3 => Just(1.0), 1 => Just(0.0)], BLOCK_ROWS),
     ) {
         let expected: Vec<u8> = (0..=u8::MAX)
+            .filter(|i| weights[usize::from(*i)] > 0.0)
             .filter(|i| values[usize::from(*i)].partial_cmp(&bound).is_none_or(|o| o.is_gt()))
             .collect();
         for set in instruction_sets() {
-            let marks = set.dispatch(Above { values: &values, bound });
+            let marks = set.dispatch(Above { values: &values, bound, weights: &weights });
             let mut listed = Listed::default();
             prop_assert_eq!(marks.is_empty(), expected.is_empty());
             prop_assert_eq!(listed.take(&marks, N_FEATURES), expected.len() <= MOST);

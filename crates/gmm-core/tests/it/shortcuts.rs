@@ -85,6 +85,8 @@ proptest! {
                     Some(slot) => {
                         let found = scratch.joint[slot * BLOCK_ROWS + i];
                         prop_assert!((found - expected).abs() <= tolerance, "{k} {i}: {found} {expected}");
+                        // A row that the component was not evaluated at.
+                        prop_assert!(found > 0.0 || expected <= NEGLIGIBLE * model.weights()[k], "{k} {i}: {expected:e}");
                     }
                     None => prop_assert!(expected <= NEGLIGIBLE * model.weights()[k], "{k} {i}: {expected:e}"),
                 }
