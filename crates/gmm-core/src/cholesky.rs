@@ -5,7 +5,7 @@ use faer::linalg::cholesky::llt::factor::{
     LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
 };
 use faer::linalg::triangular_inverse::invert_lower_triangular;
-use faer::{Mat, MatRef, Par};
+use faer::{Mat, Par};
 
 use crate::block::{exponent_of, scale_by_power};
 
@@ -21,13 +21,13 @@ pub(crate) struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factors a symmetric matrix, of which only the lower triangle is read; `Err(i)` names the first pivot that isn't positive.
+    /// Factors a symmetric matrix, of which only the lower triangle is read and whose memory the factor takes; `Err(i)` names the first pivot that isn't positive.
     ///
     /// Rows and columns are first scaled by powers of two so that the diagonal lies in [1, 4). That changes no bit of the
     /// result, but keeps scales of 1e±150 in range, and makes the test of a pivot relative: a pivot below `n ε` of its own
     /// diagonal entry is rounding noise, so the matrix is singular in double precision.
-    pub(crate) fn new(covariance: MatRef<'_, f64>) -> Result<Self, usize> {
-        let exponents = exponents(covariance)?;
+    pub(crate) fn new(covariance: Mat<f64>) -> Result<Self, usize> {
+        let exponents = exponents(&covariance)?;
         let n = exponents.len();
         let mut lower = factor(covariance, &exponents)?;
         let mut inverse = Mat::zeros(n, n);
@@ -52,13 +52,13 @@ impl Cholesky {
     }
 
     /// Whether a symmetric matrix has a factor.
-    pub(crate) fn exists(matrix: MatRef<'_, f64>) -> bool {
-        exponents(matrix).is_ok_and(|exponents| factor(matrix, &exponents).is_ok())
+    pub(crate) fn exists(matrix: Mat<f64>) -> bool {
+        exponents(&matrix).is_ok_and(|exponents| factor(matrix, &exponents).is_ok())
     }
 }
 
 /// Of the powers of two that bring the diagonal into [1, 4).
-fn exponents(covariance: MatRef<'_, f64>) -> Result<Vec<i32>, usize> {
+fn exponents(covariance: &Mat<f64>) -> Result<Vec<i32>, usize> {
     let exponent = |i: usize| {
         let variance = covariance[(i, i)];
         if variance > 0.0 && variance.is_finite() {
@@ -77,11 +77,16 @@ fn powers(exponents: &[i32], sign: i32) -> Vec<f64> {
 }
 
 /// The factor of the scaled matrix, zeros above the diagonal.
-fn factor(covariance: MatRef<'_, f64>, exponents: &[i32]) -> Result<Mat<f64>, usize> {
+fn factor(covariance: Mat<f64>, exponents: &[i32]) -> Result<Mat<f64>, usize> {
     let n = exponents.len();
     let down = powers(exponents, -1);
-    let scaled = |i: usize, j: usize| covariance[(i, j)] * down[i] * down[j];
-    let mut lower = Mat::from_fn(n, n, |i, j| if i >= j { scaled(i, j) } else { 0.0 });
+    let mut lower = covariance;
+    for j in 0..n {
+        for i in j..n {
+            lower[(i, j)] = lower[(i, j)] * down[i] * down[j];
+        }
+    }
+    let diagonal: Vec<f64> = (0..n).map(|i| lower[(i, i)]).collect();
     let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(
         n,
         Par::Seq,
@@ -97,7 +102,7 @@ fn factor(covariance: MatRef<'_, f64>, exponents: &[i32]) -> Result<Mat<f64>, us
     .map_err(|LltError::NonPositivePivot { index }| index)?;
     for i in 0..n {
         let pivot = lower[(i, i)];
-        if pivot * pivot <= n as f64 * f64::EPSILON * scaled(i, i) {
+        if pivot * pivot <= n as f64 * f64::EPSILON * diagonal[i] {
             return Err(i);
         }
         // faer leaves garbage above the diagonal of a column-major matrix.

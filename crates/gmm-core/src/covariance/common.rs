@@ -316,7 +316,7 @@ fn turned(axes: &Mat<f64>, angles: &[f64]) -> Mat<f64> {
     };
     let plus = Mat::from_fn(d, d, |i, j| f64::from(u8::from(i == j)) + 0.5 * skew(i, j));
     let square = product(&transposed(&plus), &plus);
-    let Ok(factor) = Cholesky::new(square.as_ref()) else {
+    let Ok(factor) = Cholesky::new(square) else {
         // Not so for finite angles.
         return axes.clone();
     };

@@ -1,14 +1,15 @@
 //! What evaluation needs of one covariance matrix: a whitening factor and half its log-determinant.
 
-use faer::Mat;
 use pulp::{Arch, Simd};
 
-use super::{Covariances, Structure, symmetric};
+use super::{Covariances, Structure, lower_triangle, symmetric};
 use crate::Error;
 use crate::block::{BLOCK_ROWS, exponent_of, scale_by_power};
 use crate::cholesky::Cholesky;
 use crate::each::each;
-use crate::kernels::{Differences, Line, LinearMap, Plain, ScaledNorm, SquaredNorm, Whitener};
+use crate::kernels::{
+    Differences, Line, LinearMap, Plain, ScaledNorm, SquaredNorm, Whitener, packed_len,
+};
 
 /// A covariance matrix, factored.
 #[derive(Clone, Debug)]
@@ -24,7 +25,11 @@ pub(crate) struct Factor {
 #[derive(Clone, Debug)]
 enum Kind {
     /// Σ = L L', W = L⁻¹.
-    Dense { lower: Mat<f64>, whitener: Whitener },
+    Dense {
+        /// Rows of L, up to the diagonal.
+        lower: Vec<f64>,
+        whitener: Whitener,
+    },
     /// Standard deviations and their reciprocals: D of them, or one for all features.
     Axes {
         sd: Vec<f64>,
@@ -95,7 +100,7 @@ impl Factor {
                     inverse,
                     log_mantissa,
                     exponent,
-                } = Cholesky::new(covariances.component(component).as_ref())?;
+                } = Cholesky::new(covariances.component(component))?;
                 let whitener = Whitener::new(d, |i, j| inverse[(i, j)]);
                 // Σⱼⱼ stands in front of each square, so that no scale overflows.
                 let inflation = |j: usize| {
@@ -104,7 +109,10 @@ impl Factor {
                 };
                 Ok(Self {
                     variance_inflation: (0..d).map(inflation).fold(1.0, f64::max),
-                    kind: Kind::Dense { lower, whitener },
+                    kind: Kind::Dense {
+                        lower: lower_triangle(d, |i, j| lower[(i, j)]),
+                        whitener,
+                    },
                     log_mantissa,
                     exponent,
                 })
@@ -196,15 +204,17 @@ impl Factor {
         geometric: &impl Fn(f64, f64) -> f64,
     ) -> Vec<f64> {
         match (&self.kind, &to.kind) {
-            (Kind::Dense { lower: a, .. }, Kind::Dense { lower: b, .. }) => {
-                let d = a.nrows();
-                let lower = Mat::from_fn(d, d, |i, j| match i.cmp(&j) {
-                    std::cmp::Ordering::Less => 0.0,
-                    std::cmp::Ordering::Equal => geometric(a[(i, i)], b[(i, i)]),
-                    std::cmp::Ordering::Greater => linear(a[(i, j)], b[(i, j)]),
-                });
+            (Kind::Dense { lower: a, whitener }, Kind::Dense { lower: b, .. }) => {
+                let pairs = || a.iter().zip(b);
+                let mut lower: Vec<f64> = pairs().map(|(a, b)| linear(*a, *b)).collect();
+                let d = whitener.n_features();
+                for i in 0..d {
+                    let at = packed_len(i) + i;
+                    lower[at] = geometric(a[at], b[at]);
+                }
                 symmetric(d, |i, j| {
-                    (0..=j).map(|k| lower[(i, k)] * lower[(j, k)]).sum()
+                    let [i, j] = [i, j].map(|i| &lower[packed_len(i)..packed_len(i + 1)]);
+                    i.iter().zip(j).map(|(a, b)| a * b).sum()
                 })
             }
             (Kind::Axes { sd: a, .. }, Kind::Axes { sd: b, .. }) => a
@@ -293,7 +303,8 @@ impl Factor {
         match &self.kind {
             Kind::Dense { lower, .. } => {
                 for i in (0..z.len()).rev() {
-                    z[i] = (0..=i).map(|j| lower[(i, j)] * z[j]).sum();
+                    let row = &lower[packed_len(i)..packed_len(i + 1)];
+                    z[i] = row.iter().zip(z.iter()).map(|(l, z)| l * z).sum();
                 }
             }
             Kind::Axes { sd, .. } => z

@@ -67,7 +67,7 @@ impl Floor {
             Ordering::Equal => block[j * d + i] / sd[i] / sd[j] - 1.0,
             Ordering::Greater => block[j * d + i] / sd[i] / sd[j],
         });
-        Cholesky::exists(above.as_ref())
+        Cholesky::exists(above)
     }
 
     fn raise_eigenvalues(&self, block: &mut [f64]) -> usize {

@@ -97,7 +97,7 @@ fn of_equal_volume(form: CovarianceType, groups: &[Moments], floor: Option<&Floo
 
 /// |W|^(1/D); 0 for a singular scatter.
 fn volume(m: &Moments, d: usize) -> f64 {
-    Cholesky::new(dense(m).as_ref()).map_or(0.0, |c| {
+    Cholesky::new(dense(m)).map_or(0.0, |c| {
         let half = c.log_mantissa + f64::from(c.exponent) * std::f64::consts::LN_2;
         (2.0 * half / d as f64).exp()
     })
@@ -218,7 +218,7 @@ impl<'a> Search<'a> {
         let d = self.groups.first().map_or(0, |m| m.mean.len());
         let Some(floor) = self.floor else {
             let square = Mat::from_fn(d, d, |i, j| self.matrix[i * d + j]);
-            return Some(precision(&Cholesky::new(square.as_ref()).ok()?.inverse));
+            return Some(precision(&Cholesky::new(square).ok()?.inverse));
         };
         let scaled = Mat::from_fn(d, d, |i, j| floor.scaled(self.matrix[i * d + j], i, j));
         let Eigen {

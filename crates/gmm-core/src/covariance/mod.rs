@@ -352,6 +352,14 @@ impl Structure {
     }
 }
 
+/// The lower triangle of a matrix, row by row.
+pub(crate) fn lower_triangle(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let entry = &entry;
+    (0..d)
+        .flat_map(|i| (0..=i).map(move |j| entry(i, j)))
+        .collect()
+}
+
 /// A symmetric matrix, row by row, from its lower triangle.
 fn symmetric(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let mut block = vec![0.0; d * d];

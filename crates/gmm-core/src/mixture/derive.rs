@@ -76,12 +76,11 @@ impl GaussianMixture {
             let entry = |i: usize, j: usize| self.covariances.entry(k, i, j);
             let known_block =
                 Mat::from_fn(known.len(), known.len(), |i, j| entry(known[i], known[j]));
-            let factor = Cholesky::new(known_block.as_ref()).map_err(|pivot| {
-                Error::NotPositiveDefinite {
+            let factor =
+                Cholesky::new(known_block).map_err(|pivot| Error::NotPositiveDefinite {
                     component: k,
                     pivot: known[pivot],
-                }
-            })?;
+                })?;
             let whiten = |v: &dyn Fn(usize) -> f64| -> Vec<f64> {
                 (0..known.len())
                     .map(|i| (0..=i).map(|j| factor.inverse[(i, j)] * v(j)).sum())

@@ -4,7 +4,7 @@ use faer::Mat;
 
 use crate::block::{BLOCK_ROWS, Block};
 use crate::cholesky::Cholesky;
-use crate::covariance::{MomentSums, Moments, Structure};
+use crate::covariance::{MomentSums, Moments, Structure, lower_triangle};
 use crate::kernels::{Panels, Whitener};
 
 /// An ellipsoid that holds the rows of positive weight of a block.
@@ -52,28 +52,20 @@ impl Ellipsoid {
             counted.fold(0.0, f64::max).sqrt()
         };
         let unit = |a: usize, b: usize| f64::from(u8::from(a == b));
-        let Ok(factor) = Cholesky::new(shape.as_ref()) else {
+        let Ok(factor) = Cholesky::new(shape) else {
             // All rows are one point, or nearly: a ball.
             return Some(Self {
                 radius: radius(&Whitener::new(d, unit)),
-                lower: packed(d, unit),
+                lower: lower_triangle(d, unit),
                 centre,
             });
         };
         Some(Self {
             radius: radius(&Whitener::new(d, |a, b| factor.inverse[(a, b)])),
-            lower: packed(d, |a, b| factor.lower[(a, b)]),
+            lower: lower_triangle(d, |a, b| factor.lower[(a, b)]),
             centre,
         })
     }
-}
-
-/// The lower triangle of a matrix, row by row.
-fn packed(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    let entry = &entry;
-    (0..d)
-        .flat_map(|a| (0..=a).map(move |b| entry(a, b)))
-        .collect()
 }
 
 #[cfg(test)]
