@@ -14,17 +14,17 @@ const N_COMPONENTS: usize = 36;
 /// Groups at a distance of so many standard deviations and more, one row far away, and a mixture near the one that they were drawn from.
 fn groups(
     seed: u64,
-    n_rows: usize,
+    [n_rows, n_features]: [usize; 2],
     distance: f64,
     form: CovarianceType,
 ) -> (Mat<f64>, Vec<f64>, GaussianMixture) {
     crate::groups(
         seed,
-        [n_rows, 3, N_COMPONENTS],
+        [n_rows, n_features, N_COMPONENTS],
         distance / 10.0,
         form,
         |x| {
-            (0..3).for_each(|j| x[(17, j)] += 500.0);
+            (0..n_features).for_each(|j| x[(17, j)] += 500.0);
         },
     )
 }
@@ -112,8 +112,10 @@ proptest! {
         seed in 0u64..1000,
         distance in prop::sample::select(vec![3.0, 10.0, 30.0, 100.0]),
         form in prop::sample::select(CovarianceType::ALL.to_vec()),
+        // In one panel and in two.
+        n_features in prop::sample::select(vec![3, 9]),
     ) {
-        let (table, weights, start) = groups(seed, 2000, distance, form);
+        let (table, weights, start) = groups(seed, [2000, n_features], distance, form);
         let x = Samples::from(&table).with_weights(&weights);
         let fit = Em::new(N_COMPONENTS)
             .covariance(form)
@@ -142,7 +144,7 @@ fn the_likelihood_never_falls_and_threads_change_no_bit() {
         (30.0, CovarianceType::Diag),
     ] {
         // Four leaves of the reduction tree, and a ragged end.
-        let (x, weights, start) = groups(5, 13_001, distance, form);
+        let (x, weights, start) = groups(5, [13_001, 3], distance, form);
         let x = Samples::from(&x).with_weights(&weights);
         let em = Em::new(N_COMPONENTS)
             .covariance(form)
