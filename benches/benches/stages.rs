@@ -13,7 +13,7 @@ use gmm_core::block::BLOCK_ROWS;
 use gmm_core::faer::linalg::matmul::matmul;
 use gmm_core::faer::{Accum, Mat, MatRef, Par};
 use gmm_core::kernels::operations::{
-    Centred, DenseSums, Line, ListedNorm, ListedSums, Near, SquaredNorm, padded,
+    Centred, DenseSums, Line, ListedNorm, ListedSums, Near, SquaredNorm, SumsSideBySide, padded,
 };
 use gmm_core::kernels::{Listed, Panels, Whitener, above, dense_sums, normalize_joint, packed_len};
 use gmm_core::{Aligned, CovarianceType};
@@ -73,7 +73,8 @@ fn em_pass(c: &mut Criterion) {
 
 /// The three kernels of a pass with full covariances, on one block and thread, and as a measure of the machine a product of matrices on one
 /// thread: rates are in floating-point operations per second, of D² for a row and component in whitening and scatter, of rows and components for the
-/// exponentials. Of whitening and scatter also from differences that are stored, and of an eighth of the rows, which are listed.
+/// exponentials. Of whitening and scatter also from differences that are stored, of eight components side by side, and of an eighth of the rows,
+/// which are listed.
 fn kernels(c: &mut Criterion) {
     let mut group = group(c, "kernels");
     for d in [2, 4, 8, 16, 32, 64, 128, 256] {
@@ -135,6 +136,20 @@ fn kernels(c: &mut Criterion) {
                     sums: &mut sums,
                     products: &mut products,
                 })
+            });
+        });
+        let mut together = vec![0.0; 8 * (1 + d + packed_len(d))];
+        let joint = r.repeat(8);
+        group.throughput(Throughput::Elements((8 * BLOCK_ROWS * d * d) as u64));
+        group.bench_function(format!("scatter_side_by_side/d={d}"), |b| {
+            b.iter(|| {
+                Arch::new().dispatch(SumsSideBySide {
+                    z: black_box(near.centred),
+                    joint: &joint,
+                    components: &[0, 1, 2, 3, 4, 5, 6, 7],
+                    is_diagonal: false,
+                    sums: &mut together,
+                });
             });
         });
         let marked: Vec<f64> = (0..BLOCK_ROWS)

@@ -1,7 +1,7 @@
 //! What one task adds up of its blocks.
 
 use gmm_core::block::{BLOCK_ROWS, Block};
-use gmm_core::covariance::{MomentSums, Moments, Structure};
+use gmm_core::covariance::{MomentSums, Moments, SharedSums, Structure};
 use gmm_core::kernels::{above, largest};
 use gmm_core::{Scratch, SingleScratch};
 
@@ -14,6 +14,8 @@ pub(crate) struct Gathering<'a> {
     sums: Vec<MomentSums>,
     /// What means are relative to, row by row.
     shifts: &'a [Vec<f64>],
+    /// Of components near the centre of the mixture, once a block has come that tells which.
+    side_by_side: Option<SideBySide>,
     /// Working memory: what a block adds to a component.
     part: Moments,
 }
@@ -26,14 +28,18 @@ impl<'a> Gathering<'a> {
         Self {
             sums: moments.into_iter().map(MomentSums::after).collect(),
             shifts,
+            side_by_side: None,
             part: Moments::zeros(zeros.form.structure(), zeros.n_features()),
             statistics,
         }
     }
 
     pub(crate) fn finish(self) -> SufficientStatistics {
-        let mut statistics = self.statistics;
-        let sums = self.sums.into_iter().zip(self.shifts);
+        let (mut statistics, mut sums) = (self.statistics, self.sums);
+        for group in self.side_by_side.into_iter().flat_map(|s| s.groups) {
+            group.finish(self.shifts, &mut sums);
+        }
+        let sums = sums.into_iter().zip(self.shifts);
         statistics.moments = sums.map(|(sums, shift)| sums.finish(shift)).collect();
         statistics
     }
@@ -48,9 +54,13 @@ impl<'a> Gathering<'a> {
         scratch: &mut Scratch,
     ) {
         let structure = self.statistics.form.structure();
+        let is_shared = self.add_shared(block, scratch);
         let are_few = negligible.is_some() && structure == Structure::Dense;
         let (active, mut is_read) = (scratch.active.iter().copied(), false);
         for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
+            if is_shared && self.is_side_by_side(k) {
+                continue;
+            }
             let negligible = negligible.map_or(0.0, |n| n[k]);
             let marks = are_few.then(|| above(r, negligible, block.weights()));
             let is_none = marks.map_or_else(|| largest(r) <= negligible, |marks| marks.is_empty());
@@ -87,9 +97,93 @@ impl<'a> Gathering<'a> {
         self.statistics.count(block);
     }
 
-    /// Adds a component's rows of the block that the scratch memory was last filled from: see [`MomentSums::observe_single`].
-    pub(crate) fn add_single(&mut self, k: usize, scratch: &mut SingleScratch, weight: f64) {
-        self.sums[k].observe_single(scratch, k, weight, &self.shifts[k], &mut self.part);
+    /// Adds a block to the components that are summed side by side; whether it has such.
+    fn add_shared(&mut self, block: &Block, scratch: &mut Scratch) -> bool {
+        let structure = self.statistics.form.structure();
+        let Scratch {
+            about_centre,
+            joint,
+            panels,
+            n_pairs,
+            ..
+        } = scratch;
+        let Some((near, z, centre)) = about_centre.sharing(structure) else {
+            return false;
+        };
+        let n_components = self.sums.len();
+        let SideBySide { groups, .. } = (self.side_by_side)
+            .get_or_insert_with(|| SideBySide::new(near, centre, structure, n_components));
+        let lanes = |k: usize| k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS;
+        for group in groups {
+            let components = group.components();
+            *n_pairs += components.len() * BLOCK_ROWS;
+            (components.iter()).for_each(|k| weigh(block, &mut joint[lanes(*k)]));
+            if group.observe(z, joint) {
+                continue;
+            }
+            if structure == Structure::Dense {
+                panels.read(block.values());
+            }
+            for k in group.refused() {
+                let (sums, r, shift) = (&mut self.sums[k], &joint[lanes(k)], &self.shifts[k]);
+                sums.observe(block, r, shift, &mut self.part, panels);
+            }
+        }
+        true
+    }
+
+    fn is_side_by_side(&self, k: usize) -> bool {
+        (self.side_by_side.as_ref()).is_some_and(|side_by_side| side_by_side.is_member[k])
+    }
+
+    /// Adds the block that the scratch memory was last filled from, its responsibilities times `weight`: see [`MomentSums::observe_single`].
+    pub(crate) fn add_single(&mut self, scratch: &mut SingleScratch, weight: f64) {
+        let structure = self.statistics.form.structure();
+        let (n_components, part) = (self.sums.len(), &mut self.part);
+        let is_shared = match scratch.sharing(structure) {
+            Some((near, centre)) => {
+                (self.side_by_side)
+                    .get_or_insert_with(|| SideBySide::new(near, centre, structure, n_components));
+                true
+            }
+            None => false,
+        };
+        let side_by_side = self.side_by_side.as_mut().filter(|_| is_shared);
+        for group in side_by_side.into_iter().flat_map(|s| &mut s.groups) {
+            if group.observe_single(scratch, weight) {
+                continue;
+            }
+            for k in group.refused() {
+                self.sums[k].observe_single(scratch, k, weight, &self.shifts[k], part);
+            }
+        }
+        for k in 0..n_components {
+            if !(is_shared && self.is_side_by_side(k)) && scratch.says_something(k) {
+                let (sums, shift) = (&mut self.sums[k], &self.shifts[k]);
+                sums.observe_single(scratch, k, weight, shift, &mut self.part);
+            }
+        }
+    }
+}
+
+/// The components near a centre whose sums are best taken side by side.
+struct SideBySide {
+    groups: Vec<SharedSums>,
+    /// Of each component, whether it is in a group.
+    is_member: Vec<bool>,
+}
+
+impl SideBySide {
+    fn new(near: &[usize], centre: &[f64], structure: Structure, n_components: usize) -> Self {
+        let (mut groups, mut is_member) = (Vec::new(), vec![false; n_components]);
+        let mut rest = near;
+        while let Some(group) = SharedSums::of_first(rest, centre, structure) {
+            let (members, others) = rest.split_at(group.components().len());
+            members.iter().for_each(|k| is_member[*k] = true);
+            groups.push(group);
+            rest = others;
+        }
+        Self { groups, is_member }
     }
 }
 

@@ -88,17 +88,17 @@ impl<'a> Leaf<'a> {
         statistics.count(block);
         // Sample weights may be of any size, single precision isn't: they enter as parts of the largest in the block.
         let heaviest = block.weights().iter().copied().fold(0.0, f64::max);
-        for k in 0..self.model.n_components() {
-            let r = &mut self.scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
-            if block.is_weighted() && heaviest > 0.0 {
+        if heaviest <= 0.0 {
+            return;
+        }
+        for r in self.scratch.joint.chunks_exact_mut(BLOCK_ROWS) {
+            if block.is_weighted() {
                 let weights = block.weights().iter();
                 r.iter_mut()
                     .zip(weights)
                     .for_each(|(r, w)| *r *= (w / heaviest) as f32);
             }
-            if heaviest > 0.0 && r.iter().any(|r| *r > 0.0) {
-                (self.gathering).add_single(k, &mut self.scratch, heaviest);
-            }
         }
+        self.gathering.add_single(&mut self.scratch, heaviest);
     }
 }

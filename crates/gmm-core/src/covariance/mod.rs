@@ -18,6 +18,7 @@ mod maximize;
 mod moments;
 mod parameters;
 mod prior;
+mod shared;
 mod spectrum;
 mod sums;
 mod volume;
@@ -32,6 +33,7 @@ pub use maximize::{Maximized, Regularizer, Repair, maximize};
 pub use moments::Moments;
 pub use parameters::Covariances;
 pub use prior::Prior;
+pub use shared::SharedSums;
 pub use sums::MomentSums;
 
 use crate::Error;

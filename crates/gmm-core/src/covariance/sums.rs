@@ -15,10 +15,10 @@ use crate::kernels::{
 
 /// How many times larger a sum of squares may be about a place than about the mean: five bits are lost at the most. (At four every thirtieth block
 /// was summed twice about a centre three standard deviations away, since some feature of its few rows was farther out.)
-const CANCELLATION: f64 = 32.0;
+pub(super) const CANCELLATION: f64 = 32.0;
 /// A block may always count so large a part of the scatter before it as its own: 16 blocks that a task adds up together come to a
 /// sixteenth.
-const LEAST_SHARE: f64 = 1.0 / 256.0;
+pub(super) const LEAST_SHARE: f64 = 1.0 / 256.0;
 /// Up to so many numbers of a scatter sums stay open; those of more features are merged block by block, which is little beside what they cost.
 const MOST_OPEN: usize = packed_len(32);
 
@@ -179,7 +179,7 @@ impl MomentSums {
     }
 
     /// Makes moments of sums about a place, and adds them.
-    fn merge(&mut self, sums: &mut Moments, place: &[f64], shift: &[f64]) {
+    pub(super) fn merge(&mut self, sums: &mut Moments, place: &[f64], shift: &[f64]) {
         sums.centre();
         // place - shift is 0 or rounded once, as the place is.
         for (mean, (place, shift)) in sums.mean.iter_mut().zip(place.iter().zip(shift)) {

@@ -17,6 +17,7 @@ mod reach;
 mod real;
 mod rows;
 mod scatter;
+mod side_by_side;
 mod turn;
 mod whiten;
 
@@ -34,10 +35,12 @@ pub(crate) use panels::PanelMemory;
 pub use panels::Panels;
 pub use product::LinearMap;
 pub(crate) use reach::{Raise, Reach};
+pub(crate) use real::Real;
 pub use rows::{Listed, Marks, above};
 pub(crate) use rows::{ListedNorm, listed_sums};
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
+pub(crate) use side_by_side::{SumsSideBySide, n_side_by_side};
 pub(crate) use turn::{SIDE, rows_to_lanes};
 pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm};
 pub use whiten::{Whitener, scaled_norm};
@@ -57,6 +60,7 @@ pub mod operations {
     pub use super::real::Real;
     pub use super::rows::{Above, ListedNorm, ListedSums};
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums, StoredSums};
+    pub use super::side_by_side::SumsSideBySide;
     pub use super::whiten::{Line, ScaledNorm, SquaredNorm};
 }
 

@@ -6,20 +6,23 @@
 //!
 //! |x - c| ≤ |x - μₖ| + 3 σ, so that a distance loses two bits at the most, and a sum of squares three or four. A component that is farther from c than
 //! three of its standard deviations, in any feature, keeps its own differences.
+//!
+//! Sums about one place are also taken side by side ([`SharedSums`](crate::covariance::SharedSums)), since zᵢ zⱼ is the same for all components.
 
 use faer::Mat;
 use pulp::Arch;
 
-use super::GaussianMixture;
+use super::{GaussianMixture, Term};
 use crate::block::Block;
 use crate::covariance::{Factor, Structure};
-use crate::kernels::{Centre, Plain, padded};
+use crate::kernels::{Centre, Plain, n_side_by_side, padded};
 use crate::{Aligned, Covariances};
 
 /// Standard deviations from the centre up to which a component is near it.
 const NEAR: f64 = 3.0;
-/// Of fewer features, differences are little beside what else a row takes: a pass over two took 2 % more, over three the same, over four 3 % less.
-const LEAST_FEATURES: usize = 4;
+/// Of fewer features, differences are little beside what else a row takes (a pass over two took 2 % more with a centre, over three the same), but
+/// components that are summed side by side need one.
+const FEW_FEATURES: usize = 3;
 /// Of more features, a difference is little beside its products, and the same rows of all of them don't fit into the first cache.
 const MOST_FEATURES: usize = 64;
 
@@ -38,6 +41,8 @@ pub struct CentredBlock {
     z: Aligned<f64>,
     centre: Vec<f64>,
     is_near: Vec<bool>,
+    /// The numbers of those that are.
+    near: Vec<usize>,
 }
 
 impl CentredBlock {
@@ -55,9 +60,16 @@ impl CentredBlock {
             .filter(|(_, centre)| sums_spare(is_dense, centre.len()))
     }
 
+    /// The components near the centre, the differences from it and the centre, where [`near_sums`](Self::near_sums) has some.
+    pub fn sharing(&self, structure: Structure) -> Option<(&[usize], &[f64], &[f64])> {
+        let (z, centre) = self.near_sums(*self.near.first()?, structure)?;
+        Some((&self.near, z, centre))
+    }
+
     /// No component is near what is not known.
     pub(super) fn clear(&mut self) {
         self.is_near.clear();
+        self.near.clear();
     }
 
     /// The block about the centre of a mixture, if that spares anything.
@@ -66,8 +78,9 @@ impl CentredBlock {
         if model.terms.iter().all(|term| term.origin.is_none()) {
             return;
         }
-        self.is_near
-            .extend(model.terms.iter().map(|term| term.origin.is_some()));
+        let is_near = |term: &Term| term.origin.is_some();
+        self.is_near.extend(model.terms.iter().map(is_near));
+        (self.near).extend((0..self.is_near.len()).filter(|k| self.is_near[*k]));
         self.centre.clone_from(&model.centre);
         let len = model.n_features() * padded::<f64>();
         if self.z.len() != len {
@@ -102,7 +115,7 @@ pub(super) fn origins(
     centre: &[f64],
 ) -> Vec<Option<Vec<f64>>> {
     let none = vec![None; means.nrows()];
-    if !(LEAST_FEATURES..=MOST_FEATURES).contains(&centre.len()) {
+    if centre.len() > MOST_FEATURES {
         return none;
     }
     let origin = |k: usize| {
@@ -117,12 +130,14 @@ pub(super) fn origins(
         z.iter().all(|z| z.is_finite()).then_some(z)
     };
     let origins: Vec<_> = (0..means.nrows()).map(origin).collect();
+    let n_near = origins.iter().flatten().count();
     // One alone would share its differences with none.
-    if origins.iter().flatten().count() > 1 {
-        origins
+    let spares = if centre.len() <= FEW_FEATURES {
+        n_side_by_side(n_near, centre.len(), false) > 0
     } else {
-        none
-    }
+        n_near > 1
+    };
+    if spares { origins } else { none }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::near::sums_spare;
 use super::{GaussianMixture, Term};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::covariance::{MomentSums, Moments, SingleFactor};
+use crate::covariance::{MomentSums, Moments, SharedSums, SingleFactor, Structure};
 use crate::kernels::{
     Centred, DenseSums, DiagonalSums, Differences, Halves, InPanels, Line, Narrow, Near, Normalize,
     PanelMemory, Panels, Plain, Single, StoredSums, halves, padded,
@@ -47,6 +47,8 @@ pub struct SingleScratch {
     centre: Vec<f64>,
     /// Whether each component is near it; of none where the block was not centred.
     is_near: Vec<bool>,
+    /// The numbers of those that are.
+    near: Vec<usize>,
     panels: Panels<f32>,
     /// Whether `panels` holds the block.
     is_in_panels: bool,
@@ -67,9 +69,23 @@ impl SingleScratch {
             z: Aligned::default(),
             centre: Vec::new(),
             is_near: Vec::new(),
+            near: Vec::new(),
             panels: Panels::default(),
             is_in_panels: false,
         }
+    }
+
+    /// The components near the centre, and the centre: as [`CentredBlock::sharing`](super::CentredBlock::sharing).
+    pub fn sharing(&self, structure: Structure) -> Option<(&[usize], &[f64])> {
+        let is_dense = structure == Structure::Dense;
+        let spares = !self.near.is_empty() && sums_spare(is_dense, self.centre.len());
+        spares.then_some((&self.near, &self.centre))
+    }
+
+    /// Whether component k is responsible for anything in the block.
+    pub fn says_something(&self, k: usize) -> bool {
+        let r = &self.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+        r.iter().any(|r| *r > 0.0)
     }
 }
 
@@ -118,13 +134,16 @@ impl SingleMixture {
             z,
             centre,
             is_near,
+            near,
             ..
         } = scratch;
         *is_narrow = split_into(block.values(), high, low);
         *is_in_panels = false;
         is_near.clear();
         is_near.extend(self.origins.iter().map(Option::is_some));
-        if is_near.contains(&true) {
+        near.clear();
+        near.extend((0..is_near.len()).filter(|k| is_near[*k]));
+        if !near.is_empty() {
             centre.clone_from(&self.centre);
             if z.is_empty() {
                 *z = Aligned::zeros(centre.len() * padded::<f32>());
@@ -231,6 +250,13 @@ impl MomentSums {
             part.mean.iter_mut().for_each(|m| *m *= weight);
             part.scatter.iter_mut().for_each(|s| *s *= weight);
         });
+    }
+}
+
+impl SharedSums {
+    /// Expert: [`SharedSums::observe`] of the block that the scratch memory was last filled from, its responsibilities times `weight`.
+    pub fn observe_single(&mut self, scratch: &SingleScratch, weight: f64) -> bool {
+        self.observe_narrow(&scratch.z, &scratch.joint, weight)
     }
 }
 

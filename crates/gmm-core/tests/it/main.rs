@@ -28,6 +28,7 @@ mod prior;
 mod products;
 mod sampling;
 mod shortcuts;
+mod side_by_side;
 mod single;
 mod stored;
 mod sum;

@@ -1,0 +1,173 @@
+//! The sums of several components about one centre, taken side by side.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::sums::{CANCELLATION, LEAST_SHARE};
+use super::{MomentSums, Moments, Structure};
+use crate::kernels::{Centred, Real, SumsSideBySide, n_side_by_side};
+
+/// Expert: gathers n, Σ r z and Σ r z z' of four or eight components, with z = x - centre; what cancels there is left to the caller.
+///
+/// Beside each other they need the products zᵢ zⱼ once, and what a block adds is checked and added in vectors over the components.
+#[derive(Clone, Debug)]
+pub struct SharedSums {
+    components: Vec<usize>,
+    centre: Vec<f64>,
+    is_diagonal: bool,
+    /// n, sums and products, each of all components.
+    totals: Vec<f64>,
+    /// Of the last block.
+    part: Vec<f64>,
+    /// Whether the last block's keep their digits.
+    keeps: Vec<bool>,
+}
+
+impl SharedSums {
+    /// Of no data, for so many of the components, from the first on, as are best taken together; `None` where each is better taken alone.
+    pub fn of_first(components: &[usize], centre: &[f64], structure: Structure) -> Option<Self> {
+        let (n_features, is_diagonal) = (centre.len(), structure != Structure::Dense);
+        let n = n_side_by_side(components.len(), n_features, is_diagonal);
+        let len = (1 + n_features + structure.scatter_len(n_features)) * n;
+        (n > 0).then(|| Self {
+            components: components[..n].to_vec(),
+            centre: centre.to_vec(),
+            is_diagonal,
+            totals: vec![0.0; len],
+            part: vec![0.0; len],
+            keeps: vec![true; n],
+        })
+    }
+
+    /// Whose sums they are.
+    pub fn components(&self) -> &[usize] {
+        &self.components
+    }
+
+    /// Adds a block whose differences z from the centre are stored, with [`BLOCK_ROWS`](crate::block::BLOCK_ROWS) responsibilities in `joint` for each
+    /// component of the mixture. Answers whether all were added: those [refused](Self::refused) would lose digits about the centre.
+    ///
+    /// # Panics
+    /// If z has another size than a [`CentredBlock`](crate::CentredBlock) of the block, or a component is none of `joint`.
+    pub fn observe(&mut self, z: &[f64], joint: &[f64]) -> bool {
+        self.sum(z, joint);
+        self.add()
+    }
+
+    /// [`observe`](Self::observe) in single precision, of responsibilities times a weight.
+    pub(crate) fn observe_narrow(&mut self, z: &[f32], joint: &[f32], weight: f64) -> bool {
+        self.sum(z, joint);
+        self.part.iter_mut().for_each(|sum| *sum *= weight);
+        self.add()
+    }
+
+    fn sum<T: Real>(&mut self, z: &[T], joint: &[T]) {
+        Arch::new().dispatch(SumsSideBySide {
+            z: Centred { z },
+            joint,
+            components: &self.components,
+            is_diagonal: self.is_diagonal,
+            sums: &mut self.part,
+        });
+    }
+
+    fn add(&mut self) -> bool {
+        Arch::new().dispatch(AddBlock {
+            n_features: self.centre.len(),
+            is_diagonal: self.is_diagonal,
+            totals: &mut self.totals,
+            part: &self.part,
+            keeps: &mut self.keeps,
+        })
+    }
+
+    /// Those of the components to which the last block was not added.
+    pub fn refused(&self) -> impl Iterator<Item = usize> {
+        let components = self.components.iter().zip(&self.keeps);
+        components.filter(|(_, keeps)| !**keeps).map(|(k, _)| *k)
+    }
+
+    /// Adds what was gathered to the sums of the mixture's components, whose shifts are given.
+    pub fn finish(self, shifts: &[Vec<f64>], sums: &mut [MomentSums]) {
+        let g = self.components.len();
+        for (slot, k) in self.components.iter().copied().enumerate() {
+            let mut numbers = self.totals.iter().copied().skip(slot).step_by(g);
+            let mut part = Moments {
+                occupancy: numbers.next().unwrap_or(0.0),
+                mean: numbers.by_ref().take(self.centre.len()).collect(),
+                scatter: numbers.collect(),
+            };
+            if part.occupancy > 0.0 {
+                sums[k].merge(&mut part, &self.centre, &shifts[k]);
+            }
+        }
+    }
+}
+
+/// Adds the sums of a block to those before it, where no feature cancels: the rule of [`MomentSums`], for all components at once.
+struct AddBlock<'a> {
+    n_features: usize,
+    is_diagonal: bool,
+    totals: &'a mut [f64],
+    part: &'a [f64],
+    keeps: &'a mut [bool],
+}
+
+impl WithSimd for AddBlock<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> bool {
+        match self.keeps.len() {
+            8 => self.run::<8>(),
+            _ => self.run::<4>(),
+        }
+    }
+}
+
+impl AddBlock<'_> {
+    #[inline(always)]
+    fn run<const G: usize>(self) -> bool {
+        let (totals, _) = self.totals.as_chunks_mut::<G>();
+        let (part, _) = self.part.as_chunks::<G>();
+        let keeps = keeping(self.n_features, self.is_diagonal, totals, part);
+        self.keeps.copy_from_slice(&keeps);
+        let all = keeps == [true; G];
+        for (totals, part) in totals.iter_mut().zip(part) {
+            for k in 0..G {
+                totals[k] += if all || keeps[k] { part[k] } else { 0.0 };
+            }
+        }
+        all
+    }
+}
+
+/// Which components' sums cancel in no feature by more than [`CANCELLATION`], given what they will be added to.
+#[inline(always)]
+fn keeping<const G: usize>(
+    n_features: usize,
+    is_diagonal: bool,
+    totals: &[[f64; G]],
+    part: &[[f64; G]],
+) -> [bool; G] {
+    let (mut per_row, mut per_row_before, mut share) = ([0.0; G], [0.0; G], [1.0; G]);
+    for k in 0..G {
+        let (n, before) = (part[0][k], totals[0][k]);
+        per_row[k] = if n > 0.0 { 1.0 / n } else { 0.0 };
+        per_row_before[k] = if before > 0.0 { 1.0 / before } else { 0.0 };
+        let smaller = (n * per_row_before[k]).max(LEAST_SHARE);
+        share[k] = if n < before { smaller } else { 1.0 };
+    }
+    let mut keeps = [true; G];
+    for j in 0..n_features {
+        let at = 1 + n_features + if is_diagonal { j } else { j * (j + 3) / 2 };
+        for k in 0..G {
+            let (square, sum) = (part[at][k], part[1 + j][k]);
+            let centred = square - sum * (sum * per_row[k]);
+            let sum_before = totals[1 + j][k];
+            let before = totals[at][k] - sum_before * (sum_before * per_row_before[k]);
+            let spread = centred.max(0.0) + share[k] * before.max(0.0);
+            keeps[k] &= square <= CANCELLATION * spread;
+        }
+    }
+    keeps
+}
