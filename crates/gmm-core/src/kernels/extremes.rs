@@ -2,6 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::real::Real as _;
+
 /// Vectors side by side: one running extreme would wait for each comparison.
 const CHAINS: usize = 4;
 
@@ -24,19 +26,20 @@ impl WithSimd for Largest<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        // A comparison with NaN is false.
-        let larger = |a: S::f64s, b: S::f64s| simd.select_f64s(simd.greater_than_f64s(b, a), b, a);
         let (vectors, rest) = S::as_simd_f64s(self.values);
         let (groups, single) = vectors.as_chunks::<CHAINS>();
         let mut all = [simd.splat_f64s(0.0); CHAINS];
         for group in groups {
             for v in 0..CHAINS {
-                all[v] = larger(all[v], group[v]);
+                all[v] = f64::larger(simd, group[v], all[v]);
             }
         }
         let [a, b, c, d] = all;
-        let all = larger(larger(a, b), larger(c, d));
-        let all = single.iter().fold(all, |all, v| larger(all, *v));
+        let [ab, cd] = [f64::larger(simd, a, b), f64::larger(simd, c, d)];
+        let mut all = f64::larger(simd, ab, cd);
+        for value in single {
+            all = f64::larger(simd, *value, all);
+        }
         let rest = rest.iter().copied().fold(0.0, f64::max);
         simd.reduce_max_f64s(all).max(rest)
     }

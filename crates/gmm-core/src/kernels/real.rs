@@ -50,7 +50,7 @@ pub trait Real:
     /// exp(a) for a <= 0, 0 for NaN.
     fn exp_nonpositive<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    /// a where it is greater than b, b elsewhere and where a is NaN.
+    /// a where it is greater than b, b elsewhere and where a is NaN; b has to be a number.
     fn larger<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `value` where a is greater than `bound`, 0 elsewhere.
     fn where_above<S: Simd>(
@@ -123,7 +123,7 @@ pub trait Real:
 
 macro_rules! real {
     ($real:ident, $exp:path, $vector:ident, $lanes:ident, $slice:ident, $slice_mut:ident,
-     $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident, $sum:ident, $less:ident, $select:ident, $rotate:ident) => {
+     $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident, $sum:ident, $less:ident, $max:ident, $select:ident, $rotate:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
 
@@ -186,7 +186,12 @@ macro_rules! real {
             }
             #[inline(always)]
             fn larger<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
-                simd.$select(simd.$less(b, a), a, b)
+                // One step there, which gives b where a is NaN. Others give NaN, or keep b for no NaN of its own.
+                if cfg!(target_arch = "x86_64") {
+                    simd.$max(a, b)
+                } else {
+                    simd.$select(simd.$less(b, a), a, b)
+                }
             }
             #[inline(always)]
             fn where_above<S: Simd>(
@@ -237,6 +242,7 @@ real!(
     mul_add_f64s,
     reduce_sum_f64s,
     less_than_f64s,
+    max_f64s,
     select_f64s,
     rotate_right_f64s
 );
@@ -255,6 +261,7 @@ real!(
     mul_add_f32s,
     reduce_sum_f32s,
     less_than_f32s,
+    max_f32s,
     select_f32s,
     rotate_right_f32s
 );
