@@ -38,8 +38,8 @@ pub struct Comparison {
 /// What is measured on a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// One EM iteration: the difference of a long and a short fit, so that checks and start cancel.
-    Iteration,
+    /// One EM iteration: the difference of fits of so many, a few and more, so that checks and start cancel.
+    Iteration([usize; 2]),
     /// A whole call of so many iterations, with all that surrounds them: what counts for small data.
     Call(usize),
 }
@@ -60,8 +60,13 @@ enum Rows {
 /// Means this far apart leave some rows uncertain and most of them clear.
 const MODERATE: f64 = 6.0;
 
+/// Iterations of the two fits whose difference is measured.
+const USUAL: [usize; 2] = [2, 6];
+/// Where groups are far apart, systems reach a limit, to the last bit, in three iterations, and stop.
+const UNTIL_THE_LIMIT: [usize; 2] = [1, 3];
+
 /// All workloads: few and many features and components, each form, and a table so small that a fit is all overhead.
-pub const ALL: [Comparison; 10] = [
+pub const ALL: [Comparison; 11] = [
     drawn("W1", [1_000_000, 2, 8], CovarianceType::Full, 1, MODERATE).predicting(),
     drawn("W2", [100_000, 16, 16], CovarianceType::Full, 2, MODERATE).predicting(),
     drawn("W3", [100_000, 64, 16], CovarianceType::Full, 3, MODERATE),
@@ -74,6 +79,11 @@ pub const ALL: [Comparison; 10] = [
     Comparison {
         remark: "separated",
         ..settled("W6s", [100_000, 16, 256], CovarianceType::Full, 6, 12.0)
+    },
+    Comparison {
+        remark: "far apart",
+        measure: Measure::Iteration(UNTIL_THE_LIMIT),
+        ..settled("W6f", [100_000, 16, 256], CovarianceType::Full, 6, 20.0)
     },
     Comparison {
         remark: "25 iterations",
@@ -107,7 +117,7 @@ const fn drawn(
             form,
         },
         remark: "",
-        measure: Measure::Iteration,
+        measure: Measure::Iteration(USUAL),
         predicts: false,
         rows: Rows::Drawn { seed, distance },
     }

@@ -69,14 +69,13 @@ fn list() {
             n_components,
             form,
         } = comparison.workload;
-        // An iteration is a call of no known number of them.
-        let n_iterations = match comparison.measure {
-            Measure::Iteration => 0,
-            Measure::Call(n_iterations) => n_iterations,
+        let (fits, call) = match comparison.measure {
+            Measure::Iteration(fits) => (fits, 0),
+            Measure::Call(n_iterations) => ([n_iterations; 2], n_iterations),
         };
         println!(
             "{{\"name\": \"{}\", \"n\": {n_samples}, \"d\": {n_features}, \"k\": {n_components}, \"form\": \"{form}\", \
-             \"call\": {n_iterations}, \"predicts\": {}, \"remark\": \"{}\"}}",
+             \"fits\": {fits:?}, \"call\": {call}, \"predicts\": {}, \"remark\": \"{}\"}}",
             comparison.name, comparison.predicts, comparison.remark
         );
     }

@@ -19,10 +19,6 @@ use super::workload::{Workload, chosen, read};
 use super::{example, machine, target_folder};
 use crate::{Outcome, shell};
 
-/// An iteration is the difference of fits of so many iterations: what is before and after the loop cancels.
-const SHORT_FIT: usize = 2;
-const LONG_FIT: usize = 6;
-
 /// Log-likelihoods after the long fit that differ by less, relatively, are of the same work.
 const AGREEMENT: f64 = 1e-6;
 
@@ -149,16 +145,17 @@ impl Comparison<'_> {
             });
         }
 
+        let [_, long_fit] = workload.fits;
         for entrant in &mut entrants {
             let stem = data.join(format!("{}.{}", workload.name, entrant.system.name));
             let stem = stem.to_string_lossy();
             self.guarded(workload, entrant, |worker| {
                 // The first fit warms caches and threads; it's judged and not measured.
-                worker.ask(&format!("keep {LONG_FIT} {stem}"))?;
+                worker.ask(&format!("keep {long_fit} {stem}"))?;
                 let mean = referee.number(&format!("judge {stem}"), "mean_log_likelihood")?;
                 if mean.is_none() {
                     return Err(format!(
-                        "what it has after {LONG_FIT} iterations is no mixture"
+                        "what it has after {long_fit} iterations is no mixture"
                     ));
                 }
                 Ok(Measured {
@@ -173,7 +170,7 @@ impl Comparison<'_> {
         let unit = if workload.call > 0 {
             Unit::Call(workload.call)
         } else {
-            Unit::Iteration
+            Unit::Iteration(workload.fits)
         };
         let gemm = self.rounds(workload, unit, &mut entrants, &mut referee)?;
         for entrant in &mut entrants {
@@ -262,7 +259,7 @@ impl Comparison<'_> {
             if let Some(seconds) = Spread::of(&entrant.seconds) {
                 let median = three_digits(seconds.median);
                 let what = match unit {
-                    Unit::Iteration => "per iteration",
+                    Unit::Iteration(_) => "per iteration",
                     Unit::Call(_) => "per call",
                     Unit::Prediction(_) => "for the probabilities",
                 };
@@ -318,11 +315,35 @@ impl Comparison<'_> {
                 && (difference > AGREEMENT || difference.is_nan())
             {
                 self.failures.push(format!(
-                    "{} {}: the mean log-likelihood after {LONG_FIT} iterations differs from ours by {difference:.1e} of it",
-                    workload.name, entrant.system.name
+                    "{} {}: the mean log-likelihood after {} iterations differs from ours by {difference:.1e} of it",
+                    workload.name, entrant.system.name, workload.fits[1]
                 ));
             }
         }
+    }
+
+    /// How many iterations the fits had that were measured: those of most workloads first.
+    fn fits(&self) -> String {
+        let mut fits: Vec<([usize; 2], Vec<&str>)> = Vec::new();
+        for group in &self.groups {
+            let Unit::Iteration(these) = group.unit else {
+                continue;
+            };
+            let (name, _) = group.title.split_once(':').unwrap_or((&group.title, ""));
+            match fits.iter_mut().find(|(others, _)| *others == these) {
+                Some((_, names)) => names.push(name),
+                None => fits.push((these, vec![name])),
+            }
+        }
+        fits.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+        let texts = fits
+            .iter()
+            .enumerate()
+            .map(|(at, ([few, more], names))| match at {
+                0 => format!("{more} and {few} iterations"),
+                _ => format!("{more} and {few} for {}", names.join(", ")),
+            });
+        texts.collect::<Vec<_>>().join("; ")
     }
 
     /// The table with what a reader needs to judge it.
@@ -344,12 +365,12 @@ impl Comparison<'_> {
             table(&self.groups)
         );
         text.push_str(&format!(
-            "Medians, with their range, of seconds per EM iteration: the difference of fits of {LONG_FIT} and {SHORT_FIT} iterations from the \
-             same start, divided by {}, the systems taking turns. *To ours*: time as a multiple of our time. *Of GEMM*: 2·N·K·D² \
+            "Medians, with their range, of seconds per EM iteration: the difference of two fits from the same start, of {}, \
+             divided by that of their iterations, the systems taking turns. *To ours*: time as a multiple of our time. *Of GEMM*: 2·N·K·D² \
              operations for an iteration and N·K·D² for probabilities (full and tied covariances; tied ones can do with fewer), as \
              part of what faer's f64 matrix product does in the same run{gemm}. *Memory*: peak beyond the data while fitting. *log p*: \
-             relative difference to ours of the mean log-likelihood after {LONG_FIT} iterations. A dash: not offered.\n\n",
-            LONG_FIT - SHORT_FIT
+             relative difference to ours of the mean log-likelihood after the longer fit. A dash: not offered.\n\n",
+            self.fits()
         ));
         text.push_str(&format!("Versions: {}.\n", self.versions.join(", ")));
         for note in &self.notes {
@@ -373,10 +394,10 @@ fn turn(worker: &mut Worker, unit: Unit) -> Outcome<Measured> {
     let mut measured = Measured::default();
     loop {
         let seconds = match unit {
-            Unit::Iteration => {
-                let short = worker.number(&format!("fit {SHORT_FIT}"), "seconds")?;
-                let long = worker.number(&format!("fit {LONG_FIT}"), "seconds")?;
-                let n_iterations = (LONG_FIT - SHORT_FIT) as f64;
+            Unit::Iteration([few, more]) => {
+                let short = worker.number(&format!("fit {few}"), "seconds")?;
+                let long = worker.number(&format!("fit {more}"), "seconds")?;
+                let n_iterations = (more - few) as f64;
                 long.zip(short)
                     .map(|(long, short)| (long - short) / n_iterations)
             }

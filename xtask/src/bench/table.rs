@@ -5,8 +5,8 @@ use super::figures::{Spread, three_digits, two_digits};
 /// What the numbers of a group are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Unit {
-    /// Seconds of an EM iteration.
-    Iteration,
+    /// Seconds of an EM iteration, by fits of so many, a few and more.
+    Iteration([usize; 2]),
     /// Seconds of a whole call of so many iterations.
     Call(usize),
     /// Seconds to compute the probabilities of so many rows.
@@ -98,7 +98,7 @@ fn cells(group: &Group) -> Vec<[String; 8]> {
 /// The median and the range. Seconds per iteration are the column's own unit; others are said.
 fn show(seconds: Spread, unit: Unit) -> (String, String) {
     let (spread, name) = match unit {
-        Unit::Iteration => (seconds, ""),
+        Unit::Iteration(_) => (seconds, ""),
         Unit::Call(_) => (seconds.scaled(1e3), " ms"),
         Unit::Prediction(n) => (
             seconds.reversed(|seconds| n as f64 / seconds / 1e6),
@@ -204,7 +204,7 @@ mod tests {
         let cells = cells(&Group {
             operations: Some(1e9),
             gemm: Spread::of(&[1e11]),
-            ..group(Unit::Iteration)
+            ..group(Unit::Iteration([2, 6]))
         });
         assert_eq!(
             cells[0],
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_a_dash() {
-        let mut group = group(Unit::Iteration);
+        let mut group = group(Unit::Iteration([2, 6]));
         group.rows[1] = Row {
             memory: Some(2.5e6),
             difference: Some(3e-9),

@@ -12,6 +12,8 @@ pub(super) struct Workload {
     pub(super) d: usize,
     pub(super) k: usize,
     pub(super) form: String,
+    /// Iterations of a short and of a long fit, whose difference is measured: what is before and after the loop cancels.
+    pub(super) fits: [usize; 2],
     /// Iterations of a whole call, or 0 where iterations are measured.
     pub(super) call: usize,
     pub(super) predicts: bool,
@@ -71,6 +73,7 @@ pub(super) fn read(list: &str) -> Outcome<Vec<Workload>> {
                 d: count("d"),
                 k: count("k"),
                 form: text("form"),
+                fits: [0, 1].map(|i| value["fits"][i].as_u64().unwrap_or_default() as usize),
                 call: count("call"),
                 predicts: value["predicts"].as_bool().unwrap_or_default(),
                 remark: text("remark"),
@@ -101,9 +104,9 @@ pub(super) fn chosen(workloads: &[Workload], names: &[String]) -> Outcome<Vec<Wo
 mod tests {
     use super::*;
 
-    const LIST: &str = r#"{"name": "W2", "n": 100000, "d": 16, "k": 16, "form": "full", "call": 0, "predicts": true}
-{"name": "W7", "n": 150, "d": 4, "k": 3, "form": "full", "call": 25, "predicts": false, "remark": "25 iterations"}
-{"name": "W9", "n": 100000, "d": 16, "k": 16, "form": "spherical", "call": 0, "predicts": false}"#;
+    const LIST: &str = r#"{"name": "W2", "n": 100000, "d": 16, "k": 16, "form": "full", "fits": [2, 6], "call": 0, "predicts": true}
+{"name": "W7", "n": 150, "d": 4, "k": 3, "form": "full", "fits": [25, 25], "call": 25, "predicts": false, "remark": "25 iterations"}
+{"name": "W9", "n": 100000, "d": 16, "k": 16, "form": "spherical", "fits": [1, 3], "call": 0, "predicts": false}"#;
 
     #[test]
     fn workloads_are_read_named_and_counted() {
@@ -112,6 +115,10 @@ mod tests {
         assert_eq!(all[1].title(), "W7: N=150, D=4, K=3, full, 25 iterations");
         assert_eq!(all[0].operations(), Some(2.0 * 1e5 * 16.0 * 256.0));
         assert_eq!((all[1].operations(), all[2].operations()), (None, None));
+        assert_eq!(
+            [&all[0], &all[2]].map(|workload| workload.fits),
+            [[2, 6], [1, 3]]
+        );
         assert!(all[0].predicts && !all[1].predicts);
         assert!(read("no list").is_err());
     }
