@@ -114,6 +114,7 @@ impl<'a> Gathering<'a> {
         let SideBySide { groups, .. } = (self.side_by_side)
             .get_or_insert_with(|| SideBySide::new(near, centre, structure, n_components));
         let lanes = |k: usize| k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS;
+        let mut is_read = false;
         for group in groups {
             let components = group.components();
             *n_pairs += components.len() * BLOCK_ROWS;
@@ -121,13 +122,14 @@ impl<'a> Gathering<'a> {
             if group.observe(z, joint) {
                 continue;
             }
-            if structure == Structure::Dense {
+            if structure == Structure::Dense && !is_read {
                 panels.read(block.values());
+                is_read = true;
             }
-            for k in group.refused() {
-                let (sums, r, shift) = (&mut self.sums[k], &joint[lanes(k)], &self.shifts[k]);
-                sums.observe(block, r, shift, &mut self.part, panels);
-            }
+            let (shifts, part) = (self.shifts, &mut self.part);
+            group.add_refused(&mut self.sums, |k, sums| {
+                sums.observe(block, &joint[lanes(k)], &shifts[k], part, panels);
+            });
         }
         true
     }
@@ -153,9 +155,10 @@ impl<'a> Gathering<'a> {
             if group.observe_single(scratch, weight) {
                 continue;
             }
-            for k in group.refused() {
-                self.sums[k].observe_single(scratch, k, weight, &self.shifts[k], part);
-            }
+            let shifts = self.shifts;
+            group.add_refused(&mut self.sums, |k, sums| {
+                sums.observe_single(scratch, k, weight, &shifts[k], part);
+            });
         }
         for k in 0..n_components {
             if !(is_shared && self.is_side_by_side(k)) && scratch.says_something(k) {

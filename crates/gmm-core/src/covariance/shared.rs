@@ -20,6 +20,8 @@ pub struct SharedSums {
     part: Vec<f64>,
     /// Whether the last block's keep their digits.
     keeps: Vec<bool>,
+    /// n and the scatters of the features that are known of blocks that were refused, each of all components.
+    elsewhere: Vec<f64>,
 }
 
 impl SharedSums {
@@ -35,6 +37,7 @@ impl SharedSums {
             totals: vec![0.0; len],
             part: vec![0.0; len],
             keeps: vec![true; n],
+            elsewhere: vec![0.0; (1 + n_features) * n],
         })
     }
 
@@ -44,7 +47,7 @@ impl SharedSums {
     }
 
     /// Adds a block whose differences z from the centre are stored, with [`BLOCK_ROWS`](crate::block::BLOCK_ROWS) responsibilities in `joint` for each
-    /// component of the mixture. Answers whether all were added: those [refused](Self::refused) would lose digits about the centre.
+    /// component of the mixture. Answers whether all were added: those that would lose digits about the centre are [left](Self::add_refused) to the caller.
     ///
     /// # Panics
     /// If z has another size than a [`CentredBlock`](crate::CentredBlock) of the block, or a component is none of `joint`.
@@ -72,18 +75,33 @@ impl SharedSums {
 
     fn add(&mut self) -> bool {
         Arch::new().dispatch(AddBlock {
-            n_features: self.centre.len(),
             is_diagonal: self.is_diagonal,
             totals: &mut self.totals,
             part: &self.part,
+            elsewhere: &self.elsewhere,
             keeps: &mut self.keeps,
         })
     }
 
-    /// Those of the components to which the last block was not added.
-    pub fn refused(&self) -> impl Iterator<Item = usize> {
-        let components = self.components.iter().zip(&self.keeps);
-        components.filter(|(_, keeps)| !**keeps).map(|(k, _)| *k)
+    /// Has the last block added to those of the mixture's components to which it was not: `add` adds it to the sums of the component whose number it
+    /// is given.
+    pub fn add_refused(
+        &mut self,
+        sums: &mut [MomentSums],
+        mut add: impl FnMut(usize, &mut MomentSums),
+    ) {
+        let g = self.components.len();
+        let components = self.components.iter().zip(&self.keeps).enumerate();
+        for (slot, (k, _)) in components.filter(|(_, (_, keeps))| !**keeps) {
+            let sums = &mut sums[*k];
+            add(*k, sums);
+            // What is little beside what is known already need not keep its own digits.
+            let known = std::iter::once(sums.occupancy()).chain(sums.known_scatters());
+            let numbers = self.elsewhere.iter_mut().skip(slot).step_by(g);
+            numbers
+                .zip(known)
+                .for_each(|(number, known)| *number = known);
+        }
     }
 
     /// Adds what was gathered to the sums of the mixture's components, whose shifts are given.
@@ -105,10 +123,10 @@ impl SharedSums {
 
 /// Adds the sums of a block to those before it, where no feature cancels: the rule of [`MomentSums`], for all components at once.
 struct AddBlock<'a> {
-    n_features: usize,
     is_diagonal: bool,
     totals: &'a mut [f64],
     part: &'a [f64],
+    elsewhere: &'a [f64],
     keeps: &'a mut [bool],
 }
 
@@ -129,7 +147,8 @@ impl AddBlock<'_> {
     fn run<const G: usize>(self) -> bool {
         let (totals, _) = self.totals.as_chunks_mut::<G>();
         let (part, _) = self.part.as_chunks::<G>();
-        let keeps = keeping(self.n_features, self.is_diagonal, totals, part);
+        let (elsewhere, _) = self.elsewhere.as_chunks::<G>();
+        let keeps = keeping(self.is_diagonal, totals, part, elsewhere);
         self.keeps.copy_from_slice(&keeps);
         let all = keeps == [true; G];
         for (totals, part) in totals.iter_mut().zip(part) {
@@ -141,20 +160,22 @@ impl AddBlock<'_> {
     }
 }
 
-/// Which components' sums cancel in no feature by more than [`CANCELLATION`], given what they will be added to.
+/// Which components' sums cancel in no feature by more than [`CANCELLATION`], given what they will be added to, here or elsewhere.
 #[inline(always)]
 fn keeping<const G: usize>(
-    n_features: usize,
     is_diagonal: bool,
     totals: &[[f64; G]],
     part: &[[f64; G]],
+    elsewhere: &[[f64; G]],
 ) -> [bool; G] {
+    let n_features = elsewhere.len() - 1;
     let (mut per_row, mut per_row_before, mut share) = ([0.0; G], [0.0; G], [1.0; G]);
     for k in 0..G {
-        let (n, before) = (part[0][k], totals[0][k]);
+        let (n, before) = (part[0][k], totals[0][k] + elsewhere[0][k]);
         per_row[k] = if n > 0.0 { 1.0 / n } else { 0.0 };
-        per_row_before[k] = if before > 0.0 { 1.0 / before } else { 0.0 };
-        let smaller = (n * per_row_before[k]).max(LEAST_SHARE);
+        let here = totals[0][k];
+        per_row_before[k] = if here > 0.0 { 1.0 / here } else { 0.0 };
+        let smaller = (n / before).max(LEAST_SHARE);
         share[k] = if n < before { smaller } else { 1.0 };
     }
     let mut keeps = [true; G];
@@ -165,7 +186,8 @@ fn keeping<const G: usize>(
             let centred = square - sum * (sum * per_row[k]);
             let sum_before = totals[1 + j][k];
             let before = totals[at][k] - sum_before * (sum_before * per_row_before[k]);
-            let spread = centred.max(0.0) + share[k] * before.max(0.0);
+            let known = before.max(0.0) + elsewhere[1 + j][k];
+            let spread = centred.max(0.0) + share[k] * known;
             keeps[k] &= square <= CANCELLATION * spread;
         }
     }

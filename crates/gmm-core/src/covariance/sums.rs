@@ -196,18 +196,34 @@ impl MomentSums {
     }
 
     fn keeps_digits_beside(&self, part: &Moments) -> bool {
-        let n = part.occupancy;
-        let open = self.open.as_ref().map(|open| &open.sums);
-        let before = self.moments.occupancy + open.map_or(0.0, |open| open.occupancy);
+        let (n, before) = (part.occupancy, self.occupancy());
         let share = if n < before {
             (n / before).max(LEAST_SHARE)
         } else {
             1.0
         };
         part.diagonal().enumerate().all(|(j, at)| {
-            let known = self.moments.scatter[at] + open.map_or(0.0, |open| open.centred(j, at));
+            let known = self.known_scatter(j, at);
             part.scatter[at] <= CANCELLATION * (part.centred(j, at) + share * known)
         })
+    }
+
+    /// Of all that was added.
+    pub(super) fn occupancy(&self) -> f64 {
+        let open = self.open.as_ref().map_or(0.0, |open| open.sums.occupancy);
+        self.moments.occupancy + open
+    }
+
+    /// Σ r (zⱼ - z̄ⱼ)² of what was added, but for what lies between the means of its parts: at a place of the scatter.
+    fn known_scatter(&self, j: usize, at: usize) -> f64 {
+        let open = self.open.as_ref();
+        self.moments.scatter[at] + open.map_or(0.0, |open| open.sums.centred(j, at))
+    }
+
+    /// [`known_scatter`](Self::known_scatter) feature by feature.
+    pub(super) fn known_scatters(&self) -> impl Iterator<Item = f64> {
+        let features = self.moments.diagonal().enumerate();
+        features.map(|(j, at)| self.known_scatter(j, at))
     }
 }
 
