@@ -3,7 +3,7 @@
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::Moments;
 use gmm_core::faer::{Mat, MatRef};
-use gmm_core::kernels::least_weighted;
+use gmm_core::kernels::weighted_range;
 use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Proportions, Samples};
 
 use crate::Error;
@@ -361,7 +361,7 @@ impl SufficientStatistics {
     pub(crate) fn add_log_density(&mut self, block: &Block, log_density: &[f64]) {
         self.log_likelihood
             .add_weighted(block.weights(), log_density);
-        let least = least_weighted(log_density, block.weights());
+        let (least, _) = weighted_range(log_density, block.weights());
         if self.least_likely.is_none_or(|known| least < known.1) {
             let mut counted = block.rows().zip(log_density.iter().zip(block.weights()));
             let found = counted.find(|(_, (l, w))| **w > 0.0 && **l <= least);

@@ -2,7 +2,7 @@
 
 use gmm_core::block::{Block, Frame};
 use gmm_core::covariance::{MomentSums, Moments, Structure};
-use gmm_core::kernels::Panels;
+use gmm_core::kernels::{Panels, weighted_range};
 use gmm_core::{CovarianceType, Samples};
 
 use crate::blocks::Table;
@@ -91,16 +91,8 @@ fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
         let mut block = Block::new(d);
         for index in blocks {
             block.fill(x, index, &identity)?;
-            for (j, range) in ranges.iter_mut().enumerate() {
-                for (v, _) in block
-                    .feature(j)
-                    .iter()
-                    .zip(block.weights())
-                    .filter(|(_, w)| **w > 0.0)
-                {
-                    *range = (range.0.min(*v), range.1.max(*v));
-                }
-            }
+            let of_block = (0..d).map(|j| weighted_range(block.feature(j), block.weights()));
+            widen(&mut ranges, &of_block.collect::<Vec<_>>());
         }
         Ok(ranges)
     };

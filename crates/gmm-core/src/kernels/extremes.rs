@@ -12,9 +12,9 @@ pub fn largest(values: &[f64]) -> f64 {
     Arch::new().dispatch(Largest { values })
 }
 
-/// The least of the values of positive weight, +∞ where there is none; NaN doesn't count.
-pub fn least_weighted(values: &[f64], weights: &[f64]) -> f64 {
-    Arch::new().dispatch(LeastWeighted { values, weights })
+/// The least and the largest of the values of positive weight, +∞ and -∞ where there is none; NaN doesn't count.
+pub fn weighted_range(values: &[f64], weights: &[f64]) -> (f64, f64) {
+    Arch::new().dispatch(WeightedRange { values, weights })
 }
 
 struct Largest<'a> {
@@ -45,27 +45,34 @@ impl WithSimd for Largest<'_> {
     }
 }
 
-struct LeastWeighted<'a> {
+struct WeightedRange<'a> {
     values: &'a [f64],
     weights: &'a [f64],
 }
 
-impl WithSimd for LeastWeighted<'_> {
-    type Output = f64;
+impl WithSimd for WeightedRange<'_> {
+    type Output = (f64, f64);
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+    fn with_simd<S: Simd>(self, simd: S) -> (f64, f64) {
         let (infinity, zero) = (simd.splat_f64s(f64::INFINITY), simd.splat_f64s(0.0));
         let (values, rest) = S::as_simd_f64s(self.values);
         let (weights, other) = S::as_simd_f64s(self.weights);
-        let least = |least, (value, weight): (&S::f64s, &S::f64s)| {
-            let counted = simd.select_f64s(simd.greater_than_f64s(*weight, zero), *value, infinity);
-            simd.select_f64s(simd.less_than_f64s(counted, least), counted, least)
-        };
-        let all = values.iter().zip(weights).fold(infinity, least);
-        let counted = rest.iter().zip(other).filter(|(_, w)| **w > 0.0);
-        let rest = counted.fold(f64::INFINITY, |least, (value, _)| least.min(*value));
-        simd.reduce_min_f64s(all).min(rest)
+        // The largest is the least of the opposite numbers.
+        let mut least = [infinity; 2];
+        for (value, weight) in values.iter().zip(weights) {
+            let counts = simd.greater_than_f64s(*weight, zero);
+            for (least, value) in least.iter_mut().zip([*value, simd.neg_f64s(*value)]) {
+                let value = simd.select_f64s(counts, value, infinity);
+                *least = simd.select_f64s(simd.less_than_f64s(value, *least), value, *least);
+            }
+        }
+        let [low, high] = least;
+        let mut range = (simd.reduce_min_f64s(low), -simd.reduce_min_f64s(high));
+        for (value, _) in rest.iter().zip(other).filter(|(_, w)| **w > 0.0) {
+            range = (range.0.min(*value), range.1.max(*value));
+        }
+        range
     }
 }
 
@@ -88,17 +95,21 @@ mod tests {
             let most = numbers.fold(0.0, f64::max);
             let counted = values.iter().zip(&weights).filter(|(_, w)| **w > 0.0);
             // The minimum of a number and NaN is the number.
-            let least = counted.fold(f64::INFINITY, |least, (v, _)| least.min(*v));
+            let range = counted.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (v, _)| {
+                (low.min(*v), high.max(*v))
+            });
             for set in instruction_sets() {
                 let values = &values;
                 let found = set.dispatch(Largest { values });
                 assert_eq!(found.to_bits(), most.to_bits());
                 let weights = &weights;
-                let found = set.dispatch(LeastWeighted { values, weights });
-                assert_eq!(found.to_bits(), least.to_bits());
+                let found = set.dispatch(WeightedRange { values, weights });
+                assert_eq!(found, range);
             }
         }
-        assert!(least_weighted(&[f64::NEG_INFINITY, 1.0], &[0.0, 1.0]) >= 1.0);
+        let weights = [0.0, 1.0, 2.0, 0.0];
+        let values = [f64::NEG_INFINITY, 1.0, 3.0, f64::INFINITY];
+        assert_eq!(weighted_range(&values, &weights), (1.0, 3.0));
         assert!(largest(&[f64::NAN, -1.0]) <= 0.0);
     }
 }

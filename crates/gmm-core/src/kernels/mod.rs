@@ -28,7 +28,7 @@ pub(crate) use differences::{
 };
 pub use entropy::entropies;
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
-pub use extremes::{largest, least_weighted};
+pub use extremes::{largest, weighted_range};
 pub(crate) use frame::to_frame;
 pub(crate) use mixture::Normalize;
 pub use mixture::normalize_joint;
