@@ -112,6 +112,7 @@ impl Compact {
         let Some(ellipsoid) = &self.ellipsoids[index] else {
             // No row counts.
             scratch.active.clear();
+            scratch.about_centre.clear();
             return true;
         };
         // Of this block and those after it, which the same task asks for next.

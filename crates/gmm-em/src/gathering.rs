@@ -54,9 +54,13 @@ impl<'a> Gathering<'a> {
         scratch: &mut Scratch,
     ) {
         let structure = self.statistics.form.structure();
-        let is_shared = self.add_shared(block, scratch);
         let are_few = negligible.is_some() && structure == Structure::Dense;
-        let (active, mut is_read) = (scratch.active.iter().copied(), false);
+        let (mut is_read, mut is_shared) = (false, false);
+        if scratch.about_centre.sharing(structure).is_some() {
+            is_read = self.add_shared(block, scratch);
+            is_shared = true;
+        }
+        let active = scratch.active.iter().copied();
         for (k, r) in active.zip(scratch.joint.chunks_exact_mut(BLOCK_ROWS)) {
             if is_shared && self.is_side_by_side(k) {
                 continue;
@@ -97,7 +101,7 @@ impl<'a> Gathering<'a> {
         self.statistics.count(block);
     }
 
-    /// Adds a block to the components that are summed side by side; whether it has such.
+    /// Adds a block to the components that are summed side by side; whether its panels were read.
     fn add_shared(&mut self, block: &Block, scratch: &mut Scratch) -> bool {
         let structure = self.statistics.form.structure();
         let Scratch {
@@ -110,9 +114,8 @@ impl<'a> Gathering<'a> {
         let Some((near, z, centre)) = about_centre.sharing(structure) else {
             return false;
         };
-        let n_components = self.sums.len();
-        let SideBySide { groups, .. } = (self.side_by_side)
-            .get_or_insert_with(|| SideBySide::new(near, centre, structure, n_components));
+        let SideBySide { groups, .. } =
+            (self.side_by_side).get_or_insert_with(|| SideBySide::new(near, centre, structure));
         let lanes = |k: usize| k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS;
         let mut is_read = false;
         for group in groups {
@@ -131,7 +134,7 @@ impl<'a> Gathering<'a> {
                 sums.observe(block, &joint[lanes(k)], &shifts[k], part, panels);
             });
         }
-        true
+        is_read
     }
 
     fn is_side_by_side(&self, k: usize) -> bool {
@@ -141,26 +144,21 @@ impl<'a> Gathering<'a> {
     /// Adds the block that the scratch memory was last filled from, its responsibilities times `weight`: see [`MomentSums::observe_single`].
     pub(crate) fn add_single(&mut self, scratch: &mut SingleScratch, weight: f64) {
         let structure = self.statistics.form.structure();
-        let (n_components, part) = (self.sums.len(), &mut self.part);
-        let is_shared = match scratch.sharing(structure) {
-            Some((near, centre)) => {
-                (self.side_by_side)
-                    .get_or_insert_with(|| SideBySide::new(near, centre, structure, n_components));
-                true
+        let (shifts, part) = (self.shifts, &mut self.part);
+        let mut is_shared = false;
+        if let Some((near, centre)) = scratch.sharing(structure) {
+            is_shared = true;
+            let SideBySide { groups, .. } =
+                (self.side_by_side).get_or_insert_with(|| SideBySide::new(near, centre, structure));
+            for group in groups {
+                if !group.observe_single(scratch, weight) {
+                    group.add_refused(&mut self.sums, |k, sums| {
+                        sums.observe_single_alone(scratch, k, weight, &shifts[k], part);
+                    });
+                }
             }
-            None => false,
-        };
-        let side_by_side = self.side_by_side.as_mut().filter(|_| is_shared);
-        for group in side_by_side.into_iter().flat_map(|s| &mut s.groups) {
-            if group.observe_single(scratch, weight) {
-                continue;
-            }
-            let shifts = self.shifts;
-            group.add_refused(&mut self.sums, |k, sums| {
-                sums.observe_single(scratch, k, weight, &shifts[k], part);
-            });
         }
-        for k in 0..n_components {
+        for k in 0..self.sums.len() {
             if !(is_shared && self.is_side_by_side(k)) && scratch.says_something(k) {
                 let (sums, shift) = (&mut self.sums[k], &self.shifts[k]);
                 sums.observe_single(scratch, k, weight, shift, &mut self.part);
@@ -177,9 +175,10 @@ struct SideBySide {
 }
 
 impl SideBySide {
-    fn new(near: &[usize], centre: &[f64], structure: Structure, n_components: usize) -> Self {
-        let (mut groups, mut is_member) = (Vec::new(), vec![false; n_components]);
-        let mut rest = near;
+    fn new(is_near: &[bool], centre: &[f64], structure: Structure) -> Self {
+        let (mut groups, mut is_member) = (Vec::new(), vec![false; is_near.len()]);
+        let near: Vec<usize> = (0..is_near.len()).filter(|k| is_near[*k]).collect();
+        let mut rest = near.as_slice();
         while let Some(group) = SharedSums::of_first(rest, centre, structure) {
             let (members, others) = rest.split_at(group.components().len());
             members.iter().for_each(|k| is_member[*k] = true);

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::figures::{Spread, three_digits};
 use super::options::Peers;
 use super::systems::{Installed, System, Task};
-use super::table::{Group, Row, Unit, table};
+use super::table::{Group, Row, Unit, fits, table};
 use super::worker::Worker;
 use super::workload::{Workload, chosen, read};
 use super::{example, machine, target_folder};
@@ -322,30 +322,6 @@ impl Comparison<'_> {
         }
     }
 
-    /// How many iterations the fits had that were measured: those of most workloads first.
-    fn fits(&self) -> String {
-        let mut fits: Vec<([usize; 2], Vec<&str>)> = Vec::new();
-        for group in &self.groups {
-            let Unit::Iteration(these) = group.unit else {
-                continue;
-            };
-            let (name, _) = group.title.split_once(':').unwrap_or((&group.title, ""));
-            match fits.iter_mut().find(|(others, _)| *others == these) {
-                Some((_, names)) => names.push(name),
-                None => fits.push((these, vec![name])),
-            }
-        }
-        fits.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
-        let texts = fits
-            .iter()
-            .enumerate()
-            .map(|(at, ([few, more], names))| match at {
-                0 => format!("{more} and {few} iterations"),
-                _ => format!("{more} and {few} for {}", names.join(", ")),
-            });
-        texts.collect::<Vec<_>>().join("; ")
-    }
-
     /// The table with what a reader needs to judge it.
     fn text(&self, machine: &str) -> String {
         let rates: Vec<f64> = self
@@ -365,12 +341,12 @@ impl Comparison<'_> {
             table(&self.groups)
         );
         text.push_str(&format!(
-            "Medians, with their range, of seconds per EM iteration: the difference of two fits from the same start, of {}, \
+            "Medians, with their range, of seconds per EM iteration: the difference of two fits from the same start{}, \
              divided by that of their iterations, the systems taking turns. *To ours*: time as a multiple of our time. *Of GEMM*: 2·N·K·D² \
              operations for an iteration and N·K·D² for probabilities (full and tied covariances; tied ones can do with fewer), as \
              part of what faer's f64 matrix product does in the same run{gemm}. *Memory*: peak beyond the data while fitting. *log p*: \
              relative difference to ours of the mean log-likelihood after the longer fit. A dash: not offered.\n\n",
-            self.fits()
+            fits(&self.groups)
         ));
         text.push_str(&format!("Versions: {}.\n", self.versions.join(", ")));
         for note in &self.notes {

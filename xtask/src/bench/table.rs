@@ -95,6 +95,28 @@ fn cells(group: &Group) -> Vec<[String; 8]> {
         .collect()
 }
 
+/// How many iterations the fits had that were measured, those of most workloads first: ", of 6 and 2 iterations (3 and 1 for W6f)".
+pub(super) fn fits(groups: &[Group]) -> String {
+    let mut fits: Vec<([usize; 2], Vec<&str>)> = Vec::new();
+    for group in groups {
+        let Unit::Iteration(these) = group.unit else {
+            continue;
+        };
+        let (name, _) = group.title.split_once(':').unwrap_or((&group.title, ""));
+        match fits.iter_mut().find(|(others, _)| *others == these) {
+            Some((_, names)) => names.push(name),
+            None => fits.push((these, vec![name])),
+        }
+    }
+    fits.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    let texts = fits.iter().enumerate();
+    let texts = texts.map(|(at, ([few, more], names))| match at {
+        0 => format!(", of {more} and {few} iterations"),
+        _ => format!(" ({more} and {few} for {})", names.join(", ")),
+    });
+    texts.collect()
+}
+
 /// The median and the range. Seconds per iteration are the column's own unit; others are said.
 fn show(seconds: Spread, unit: Unit) -> (String, String) {
     let (spread, name) = match unit {
@@ -232,6 +254,22 @@ mod tests {
                 "-"
             ]
         );
+    }
+
+    #[test]
+    fn fits_that_were_compared_are_said() {
+        let named = |name: &str, unit: Unit| Group {
+            title: format!("{name}: rows"),
+            ..group(unit)
+        };
+        let usual = |name: &str| named(name, Unit::Iteration([2, 6]));
+        let far = named("W6f", Unit::Iteration([1, 3]));
+        let call = named("W7", Unit::Call(25));
+        assert_eq!(
+            fits(&[far, usual("W1"), call.clone(), usual("W2")]),
+            ", of 6 and 2 iterations (3 and 1 for W6f)"
+        );
+        assert_eq!(fits(&[call]), "");
     }
 
     #[test]

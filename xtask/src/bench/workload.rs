@@ -66,6 +66,12 @@ pub(super) fn read(list: &str) -> Outcome<Vec<Workload>> {
             let value: Value = serde_json::from_str(line)
                 .map_err(|error| format!("the list of workloads is no JSON: {error}"))?;
             let count = |key: &str| value[key].as_u64().unwrap_or_default() as usize;
+            let fits = [0, 1].map(|i| value["fits"][i].as_u64().unwrap_or_default() as usize);
+            if fits[0] == 0 || fits[0] >= fits[1] && count("call") == 0 {
+                return Err(format!(
+                    "a long fit has more iterations than a short one, not {fits:?}"
+                ));
+            }
             let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
             Ok(Workload {
                 name: text("name"),
@@ -73,7 +79,7 @@ pub(super) fn read(list: &str) -> Outcome<Vec<Workload>> {
                 d: count("d"),
                 k: count("k"),
                 form: text("form"),
-                fits: [0, 1].map(|i| value["fits"][i].as_u64().unwrap_or_default() as usize),
+                fits,
                 call: count("call"),
                 predicts: value["predicts"].as_bool().unwrap_or_default(),
                 remark: text("remark"),
@@ -121,6 +127,7 @@ mod tests {
         );
         assert!(all[0].predicts && !all[1].predicts);
         assert!(read("no list").is_err());
+        assert!(read(&LIST.replace("[2, 6]", "[6, 6]")).is_err());
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::sums::{CANCELLATION, LEAST_SHARE};
+use super::sums::{CANCELLATION, share};
 use super::{MomentSums, Moments, Structure};
-use crate::kernels::{Centred, Real, SumsSideBySide, n_side_by_side};
+use crate::kernels::{Centred, FEW, MANY, Real, SumsSideBySide, n_side_by_side, padded};
 
 /// Expert: gathers n, Σ r z and Σ r z z' of four or eight components, with z = x - centre; what cancels there is left to the caller.
 ///
@@ -64,6 +64,7 @@ impl SharedSums {
     }
 
     fn sum<T: Real>(&mut self, z: &[T], joint: &[T]) {
+        assert_eq!(z.len(), self.centre.len() * padded::<T>());
         Arch::new().dispatch(SumsSideBySide {
             z: Centred { z },
             joint,
@@ -136,8 +137,8 @@ impl WithSimd for AddBlock<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) -> bool {
         match self.keeps.len() {
-            8 => self.run::<8>(),
-            _ => self.run::<4>(),
+            MANY => self.run::<MANY>(),
+            _ => self.run::<FEW>(),
         }
     }
 }
@@ -169,14 +170,12 @@ fn keeping<const G: usize>(
     elsewhere: &[[f64; G]],
 ) -> [bool; G] {
     let n_features = elsewhere.len() - 1;
-    let (mut per_row, mut per_row_before, mut share) = ([0.0; G], [0.0; G], [1.0; G]);
+    let (mut per_row, mut per_row_before, mut shares) = ([0.0; G], [0.0; G], [0.0; G]);
     for k in 0..G {
-        let (n, before) = (part[0][k], totals[0][k] + elsewhere[0][k]);
+        let (n, here) = (part[0][k], totals[0][k]);
         per_row[k] = if n > 0.0 { 1.0 / n } else { 0.0 };
-        let here = totals[0][k];
         per_row_before[k] = if here > 0.0 { 1.0 / here } else { 0.0 };
-        let smaller = (n / before).max(LEAST_SHARE);
-        share[k] = if n < before { smaller } else { 1.0 };
+        shares[k] = share(n, here + elsewhere[0][k]);
     }
     let mut keeps = [true; G];
     for j in 0..n_features {
@@ -187,7 +186,7 @@ fn keeping<const G: usize>(
             let sum_before = totals[1 + j][k];
             let before = totals[at][k] - sum_before * (sum_before * per_row_before[k]);
             let known = before.max(0.0) + elsewhere[1 + j][k];
-            let spread = centred.max(0.0) + share[k] * known;
+            let spread = centred.max(0.0) + shares[k] * known;
             keeps[k] &= square <= CANCELLATION * spread;
         }
     }

@@ -18,9 +18,19 @@ use crate::kernels::{
 pub(super) const CANCELLATION: f64 = 32.0;
 /// A block may always count so large a part of the scatter before it as its own: 16 blocks that a task adds up together come to a
 /// sixteenth.
-pub(super) const LEAST_SHARE: f64 = 1.0 / 256.0;
+const LEAST_SHARE: f64 = 1.0 / 256.0;
 /// Up to so many numbers of a scatter sums stay open; those of more features are merged block by block, which is little beside what they cost.
 const MOST_OPEN: usize = packed_len(32);
+
+/// The part of the scatter before it that a block of occupancy n counts as its own.
+#[inline(always)]
+pub(super) fn share(n: f64, before: f64) -> f64 {
+    if n < before {
+        (n / before).max(LEAST_SHARE)
+    } else {
+        1.0
+    }
+}
 
 /// Gathers the [`Moments`] of one component, about a shift that is the same in all calls.
 #[derive(Clone, Debug)]
@@ -196,12 +206,7 @@ impl MomentSums {
     }
 
     fn keeps_digits_beside(&self, part: &Moments) -> bool {
-        let (n, before) = (part.occupancy, self.occupancy());
-        let share = if n < before {
-            (n / before).max(LEAST_SHARE)
-        } else {
-            1.0
-        };
+        let share = share(part.occupancy, self.occupancy());
         part.diagonal().enumerate().all(|(j, at)| {
             let known = self.known_scatter(j, at);
             part.scatter[at] <= CANCELLATION * (part.centred(j, at) + share * known)

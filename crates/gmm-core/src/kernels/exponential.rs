@@ -3,7 +3,9 @@
 #[cfg(target_arch = "x86_64")]
 use std::any::Any;
 
-use pulp::bytemuck::{cast, cast_slice_mut};
+#[cfg(target_arch = "x86_64")]
+use pulp::bytemuck::cast;
+use pulp::bytemuck::cast_slice_mut;
 use pulp::{Scalar, Simd};
 
 #[cfg(target_arch = "x86_64")]

@@ -42,7 +42,7 @@ pub use rows::{Listed, Marks, above};
 pub(crate) use rows::{ListedNorm, listed_sums};
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
-pub(crate) use side_by_side::{SumsSideBySide, n_side_by_side};
+pub(crate) use side_by_side::{FEW, MANY, SumsSideBySide, n_side_by_side};
 pub(crate) use turn::{SIDE, rows_to_lanes};
 pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm};
 pub use whiten::{Whitener, scaled_norm};

@@ -9,9 +9,9 @@ use crate::block::BLOCK_ROWS;
 /// Numbers of which the sums of all components are in the registers together.
 const NUMBERS: usize = 2;
 /// So many components have their sums in 32 registers,
-const MANY: usize = MOST_LANES / NUMBERS;
+pub(crate) const MANY: usize = MOST_LANES / NUMBERS;
 /// and so many in 16.
-const FEW: usize = 4;
+pub(crate) const FEW: usize = 4;
 /// Up to so many features the products of four components are cheaper side by side in 32 registers, too; beyond, a component alone shares more.
 const MOST_OF_FEW: usize = 6;
 

@@ -41,8 +41,6 @@ pub struct CentredBlock {
     z: Aligned<f64>,
     centre: Vec<f64>,
     is_near: Vec<bool>,
-    /// The numbers of those that are.
-    near: Vec<usize>,
 }
 
 impl CentredBlock {
@@ -60,16 +58,16 @@ impl CentredBlock {
             .filter(|(_, centre)| sums_spare(is_dense, centre.len()))
     }
 
-    /// The components near the centre, the differences from it and the centre, where [`near_sums`](Self::near_sums) has some.
-    pub fn sharing(&self, structure: Structure) -> Option<(&[usize], &[f64], &[f64])> {
-        let (z, centre) = self.near_sums(*self.near.first()?, structure)?;
-        Some((&self.near, z, centre))
+    /// Which components are near the centre, the differences from it and the centre, where [`near_sums`](Self::near_sums) has some.
+    pub fn sharing(&self, structure: Structure) -> Option<(&[bool], &[f64], &[f64])> {
+        let first = self.is_near.iter().position(|is_near| *is_near)?;
+        let (z, centre) = self.near_sums(first, structure)?;
+        Some((&self.is_near, z, centre))
     }
 
     /// No component is near what is not known.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.is_near.clear();
-        self.near.clear();
     }
 
     /// The block about the centre of a mixture, if that spares anything.
@@ -80,7 +78,6 @@ impl CentredBlock {
         }
         let is_near = |term: &Term| term.origin.is_some();
         self.is_near.extend(model.terms.iter().map(is_near));
-        (self.near).extend((0..self.is_near.len()).filter(|k| self.is_near[*k]));
         self.centre.clone_from(&model.centre);
         let len = model.n_features() * padded::<f64>();
         if self.z.len() != len {
@@ -132,6 +129,7 @@ pub(super) fn origins(
     let origins: Vec<_> = (0..means.nrows()).map(origin).collect();
     let n_near = origins.iter().flatten().count();
     // One alone would share its differences with none.
+    // (Of so few features it does not matter whether the sums are dense.)
     let spares = if centre.len() <= FEW_FEATURES {
         n_side_by_side(n_near, centre.len(), false) > 0
     } else {

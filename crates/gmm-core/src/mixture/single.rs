@@ -47,8 +47,6 @@ pub struct SingleScratch {
     centre: Vec<f64>,
     /// Whether each component is near it; of none where the block was not centred.
     is_near: Vec<bool>,
-    /// The numbers of those that are.
-    near: Vec<usize>,
     panels: Panels<f32>,
     /// Whether `panels` holds the block.
     is_in_panels: bool,
@@ -69,17 +67,16 @@ impl SingleScratch {
             z: Aligned::default(),
             centre: Vec::new(),
             is_near: Vec::new(),
-            near: Vec::new(),
             panels: Panels::default(),
             is_in_panels: false,
         }
     }
 
-    /// The components near the centre, and the centre: as [`CentredBlock::sharing`](super::CentredBlock::sharing).
-    pub fn sharing(&self, structure: Structure) -> Option<(&[usize], &[f64])> {
+    /// Which components are near the centre, and the centre: as [`CentredBlock::sharing`](super::CentredBlock::sharing).
+    pub fn sharing(&self, structure: Structure) -> Option<(&[bool], &[f64])> {
         let is_dense = structure == Structure::Dense;
-        let spares = !self.near.is_empty() && sums_spare(is_dense, self.centre.len());
-        spares.then_some((&self.near, &self.centre))
+        let spares = self.is_near.contains(&true) && sums_spare(is_dense, self.centre.len());
+        spares.then_some((&self.is_near, &self.centre))
     }
 
     /// Whether component k is responsible for anything in the block.
@@ -134,16 +131,13 @@ impl SingleMixture {
             z,
             centre,
             is_near,
-            near,
             ..
         } = scratch;
         *is_narrow = split_into(block.values(), high, low);
         *is_in_panels = false;
         is_near.clear();
         is_near.extend(self.origins.iter().map(Option::is_some));
-        near.clear();
-        near.extend((0..is_near.len()).filter(|k| is_near[*k]));
-        if !near.is_empty() {
+        if is_near.contains(&true) {
             centre.clone_from(&self.centre);
             if z.is_empty() {
                 *z = Aligned::zeros(centre.len() * padded::<f32>());
@@ -184,6 +178,32 @@ impl MomentSums {
         shift: &[f64],
         part: &mut Moments,
     ) {
+        let is_near = scratch.is_near.get(k).copied().unwrap_or(false);
+        let is_dense = part.scatter.len() != shift.len();
+        let is_near = is_near && sums_spare(is_dense, shift.len());
+        self.sum_single(scratch, k, weight, (shift, is_near), part);
+    }
+
+    /// [`observe_single`](Self::observe_single) of a component near the centre about its own shift.
+    pub fn observe_single_alone(
+        &mut self,
+        scratch: &mut SingleScratch,
+        k: usize,
+        weight: f64,
+        shift: &[f64],
+        part: &mut Moments,
+    ) {
+        self.sum_single(scratch, k, weight, (shift, false), part);
+    }
+
+    fn sum_single(
+        &mut self,
+        scratch: &mut SingleScratch,
+        k: usize,
+        weight: f64,
+        (shift, is_near): (&[f64], bool),
+        part: &mut Moments,
+    ) {
         let SingleScratch {
             joint,
             x: [high, low],
@@ -194,11 +214,9 @@ impl MomentSums {
             is_in_panels,
             z,
             centre,
-            is_near,
             ..
         } = scratch;
         let is_dense = part.scatter.len() != shift.len();
-        let is_near = is_near.get(k).copied().unwrap_or(false) && sums_spare(is_dense, shift.len());
         let x = Halves { high, low };
         if is_dense && !*is_in_panels {
             panels.read_halves(x);

@@ -185,19 +185,72 @@ proptest! {
     }
 }
 
-/// Too few components are better alone, and of many those left.
+/// Eight where they fit into the registers, else four, where they are cheaper than one by one.
 #[test]
 fn components_are_taken_by_fours_or_eights() {
+    #[cfg(target_arch = "x86_64")]
+    let takes_eight = pulp::x86::V4::try_new().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    let takes_eight = false;
     let components: Vec<usize> = (3..17).collect();
     for structure in [Structure::Dense, Structure::Diagonal, Structure::Isotropic] {
         for d in [1, 4, 16] {
-            let first = |n: usize| SharedSums::of_first(&components[..n], &vec![0.0; d], structure);
-            assert!((0..4).all(|n| first(n).is_none()));
-            for n in 4..=components.len() {
-                let taken = first(n).map_or(0, |shared| shared.components().len());
-                assert!([0, 4, 8].contains(&taken) && taken <= n, "{n}: {taken}");
-                assert!(taken > 0 || n < 8);
+            let fours = !takes_eight || structure != Structure::Dense || d < 16;
+            for n in 0..=components.len() {
+                let expected = match n {
+                    8.. if takes_eight => 8,
+                    4.. if fours => 4,
+                    _ => 0,
+                };
+                let shared = SharedSums::of_first(&components[..n], &vec![0.0; d], structure);
+                let taken = shared.as_ref().map_or(&[][..], SharedSums::components);
+                assert_eq!(taken, &components[..expected], "{structure:?} {d} {n}");
             }
         }
     }
+}
+
+/// What is little beside blocks that were refused is not refused for digits that are none of the whole.
+#[test]
+fn what_was_summed_elsewhere_counts_as_known() {
+    let (d, components) = (1, [0, 1, 2, 3]);
+    let observe = |shared: &mut SharedSums, x: &[f64], r: &[f64]| {
+        let mut z = vec![0.0; padded::<f64>()];
+        z[..BLOCK_ROWS].copy_from_slice(x);
+        shared.observe(&z, &r.repeat(4))
+    };
+    let fresh = || SharedSums::of_first(&components, &[0.0], Structure::Diagonal).unwrap();
+    // Ten away from the centre with a standard deviation of 1.5: 45 times the scatter.
+    let far: Vec<f64> = (0..BLOCK_ROWS)
+        .map(|i| 10.0 + if i % 2 == 0 { 1.5 } else { -1.5 })
+        .collect();
+    let mut few = [0.0; BLOCK_ROWS];
+    few[7] = 0.1;
+    assert!(!observe(&mut fresh(), &far, &few));
+
+    let mut shared = fresh();
+    assert!(!observe(&mut shared, &far, &[1.0; BLOCK_ROWS]));
+    let mut block = Block::new(d);
+    let rows: Vec<Vec<f64>> = far.iter().map(|x| vec![*x]).collect();
+    block
+        .fill(
+            &(&gmm_testkit::matrix(&rows)).into(),
+            0,
+            &Frame::identity(d),
+        )
+        .unwrap();
+    let mut sums = vec![MomentSums::zeros(Structure::Diagonal, d); 4];
+    let (mut part, mut panels) = (Moments::zeros(Structure::Diagonal, d), Panels::default());
+    shared.add_refused(&mut sums, |_, sums| {
+        sums.observe(&block, &[1.0; BLOCK_ROWS], &[10.0], &mut part, &mut panels);
+    });
+    assert!(observe(&mut shared, &far, &few));
+}
+
+/// Differences of another number of features would be summed to the wrong places.
+#[test]
+#[should_panic(expected = "assertion")]
+fn differences_of_another_size_are_refused() {
+    let mut shared = SharedSums::of_first(&[0, 1, 2, 3], &[0.0; 2], Structure::Diagonal).unwrap();
+    shared.observe(&vec![0.0; padded::<f64>()], &[0.0; 4 * BLOCK_ROWS]);
 }

@@ -20,6 +20,7 @@ mod prior;
 mod proportions;
 mod repairs;
 mod settings;
+mod side_by_side;
 mod split;
 mod starts;
 mod statistics;
