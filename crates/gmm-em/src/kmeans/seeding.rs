@@ -1,16 +1,14 @@
 //! Greedy k-means++ (Arthur and Vassilvitskii 2007).
 
-use std::ops::Range;
-
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::kernels::scaled_norm;
 use rand::Rng;
 use rayon::prelude::*;
 
 use super::{Centres, KMeans, uniform};
+use crate::Error;
 use crate::blocks::Blocks;
 use crate::start::Ask;
-use crate::{Error, tree};
 
 /// Blocks that seeds are drawn from; of a larger table every second, third, ... block. 32 MiB of distances.
 const MAX_BLOCKS: usize = 1 << 14;
@@ -51,23 +49,35 @@ impl KMeans<'_> {
 }
 
 /// Squared distance of the rows of some blocks to their nearest centre so far.
+///
+/// The table is read once for each centre. A candidate's sums say what it would leave; those of the one that is chosen are the sums
+/// to draw from, and the distances follow when the next candidates are measured.
 struct Potential<'a> {
     kmeans: &'a KMeans<'a>,
     /// Block b of ours is block b · stride of the table.
     stride: usize,
+    /// To all centres but the last one.
     squared: Vec<f64>,
-    /// Sums of weight times squared distance, block by block: a draw looks for its block first.
+    last: Option<Vec<f64>>,
+    /// Sums of weight times squared distance to all centres, block by block: a draw looks for its block first.
     sums: Vec<f64>,
 }
 
 impl<'a> Potential<'a> {
+    /// Before the first centre every row is at the same distance.
     fn new(kmeans: &'a KMeans<'a>, stride: usize) -> Self {
-        let n_blocks = Block::count(kmeans.x.n_samples()).div_ceil(stride);
+        let x = &kmeans.x;
+        let blocks = (0..x.n_samples()).step_by(stride * BLOCK_ROWS);
+        let rows = blocks.map(|start| start..(start + BLOCK_ROWS).min(x.n_samples()));
+        let sums: Vec<f64> = rows
+            .map(|rows| rows.map(|row| x.weight(row)).sum())
+            .collect();
         Self {
             kmeans,
             stride,
-            squared: vec![FAR; n_blocks * BLOCK_ROWS],
-            sums: vec![0.0; n_blocks],
+            squared: vec![1.0; sums.len() * BLOCK_ROWS],
+            last: None,
+            sums,
         }
     }
 
@@ -78,70 +88,54 @@ impl<'a> Potential<'a> {
         ask: &mut Ask<'_>,
     ) -> Result<Centres, Error> {
         let n_trials = 2 + (n_clusters as f64).ln() as usize;
-        // Before the first centre every row is at the same distance.
-        self.lower(|_, squared| squared.fill(1.0))?;
-        let mut centres = vec![self.draw(rng)];
+        let first = self.draw(rng)?;
         self.squared.fill(FAR);
-        self.lower_to(&centres[0])?;
+        let mut centres = vec![self.add_best_of(vec![first])?];
         while centres.len() < n_clusters && self.total() > 0.0 {
             ask()?;
-            let candidates: Vec<Vec<f64>> = (0..n_trials).map(|_| self.draw(rng)).collect();
-            let costs = self.costs(&candidates)?;
-            let best =
-                (1..n_trials).fold(0, |best, c| if costs[c] < costs[best] { c } else { best });
-            self.lower_to(&candidates[best])?;
-            centres.push(candidates[best].clone());
+            let drawn = (0..n_trials).map(|_| self.draw(rng));
+            let candidates = drawn.collect::<Result<_, _>>()?;
+            centres.push(self.add_best_of(candidates)?);
         }
         Ok(centres)
     }
 
-    /// Lowers each row's distance to that of a new centre, where it is nearer.
-    fn lower_to(&mut self, centre: &[f64]) -> Result<(), Error> {
-        let reciprocal_sd = &self.kmeans.reciprocal_sd;
-        self.lower(|block, squared| scaled_norm(block.values(), centre, reciprocal_sd, squared))
+    /// Adds the candidate that leaves the least to the centres.
+    fn add_best_of(&mut self, mut candidates: Centres) -> Result<Vec<f64>, Error> {
+        let n = candidates.len();
+        let sums = self.left_by(&candidates)?;
+        let of = |candidate: usize| sums.iter().skip(candidate).step_by(n).copied();
+        let costs: Vec<f64> = (0..n).map(|candidate| of(candidate).sum()).collect();
+        let best = (1..n).fold(0, |best, c| if costs[c] < costs[best] { c } else { best });
+        self.sums = of(best).collect();
+        let chosen = candidates.swap_remove(best);
+        self.last = Some(chosen.clone());
+        Ok(chosen)
     }
 
-    /// Lowers each row's distance to what `measure` writes for the rows of a block.
-    fn lower(&mut self, measure: impl Fn(&Block, &mut [f64]) + Sync) -> Result<(), Error> {
-        let (rows, stride) = (self.kmeans.table(), self.stride);
+    /// What each candidate would leave as the next centre: its sum of weight times squared distance, block by block.
+    fn left_by(&mut self, candidates: &[Vec<f64>]) -> Result<Vec<f64>, Error> {
+        let (rows, stride, last) = (self.kmeans.table(), self.stride, self.last.as_deref());
+        let scales = &self.kmeans.reciprocal_sd;
+        let mut sums = vec![0.0; self.sums.len() * candidates.len()];
         self.squared
             .par_chunks_mut(BLOCK_ROWS)
-            .zip(&mut self.sums)
+            .zip(sums.par_chunks_mut(candidates.len()))
             .enumerate()
             .with_min_len(16)
             .try_for_each_init(
                 || (None, [0.0; BLOCK_ROWS]),
-                |(memory, measured), (index, (squared, sum))| {
+                |(memory, measured), (index, (squared, sums))| -> Result<(), Error> {
                     let block = rows.block(index * stride, memory)?;
-                    measure(block, measured);
-                    for (s, m) in squared.iter_mut().zip(measured) {
-                        *s = if *m < *s { *m } else { *s };
+                    lower(squared, block, last, scales);
+                    for (sum, candidate) in sums.iter_mut().zip(candidates) {
+                        scaled_norm(block.values(), candidate, scales, measured);
+                        *sum = cost(block.weights(), squared, measured);
                     }
-                    *sum = cost(block.weights(), squared, squared);
                     Ok(())
                 },
-            )
-    }
-
-    /// The cost that each candidate would leave as the next centre.
-    fn costs(&self, candidates: &[Vec<f64>]) -> Result<Vec<f64>, Error> {
-        let rows = self.kmeans.table();
-        let leaf = |blocks: Range<usize>| -> Result<Vec<f64>, Error> {
-            let (mut memory, mut squared) = (None, [0.0; BLOCK_ROWS]);
-            let mut costs = vec![0.0; candidates.len()];
-            for index in blocks {
-                let block = rows.block(index * self.stride, &mut memory)?;
-                let so_far = &self.squared[index * BLOCK_ROWS..(index + 1) * BLOCK_ROWS];
-                let scales = &self.kmeans.reciprocal_sd;
-                for (sum, candidate) in costs.iter_mut().zip(candidates) {
-                    scaled_norm(block.values(), candidate, scales, &mut squared);
-                    *sum += cost(block.weights(), so_far, &squared);
-                }
-            }
-            Ok(costs)
-        };
-        let add = |a: &mut Vec<f64>, b: &Vec<f64>| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-        tree::reduce(0..self.sums.len(), &leaf, &add)
+            )?;
+        Ok(sums)
     }
 
     fn total(&self) -> f64 {
@@ -149,7 +143,7 @@ impl<'a> Potential<'a> {
     }
 
     /// A row with probability proportional to weight times squared distance.
-    fn draw(&self, rng: &mut impl Rng) -> Vec<f64> {
+    fn draw(&self, rng: &mut impl Rng) -> Result<Vec<f64>, Error> {
         let mut rest = uniform(rng) * self.total();
         let mut chosen = 0;
         for (block, sum) in self.sums.iter().enumerate().filter(|(_, s)| **s > 0.0) {
@@ -159,12 +153,15 @@ impl<'a> Potential<'a> {
             }
             rest -= sum;
         }
-        let x = &self.kmeans.x;
-        let start = chosen * self.stride * BLOCK_ROWS;
-        let rows = start..(start + BLOCK_ROWS).min(x.n_samples());
-        let mut drawn = start;
-        for (row, squared) in rows.zip(&self.squared[chosen * BLOCK_ROWS..]) {
-            let mass = x.weight(row) * squared;
+        let (table, mut memory) = (self.kmeans.table(), None);
+        let block = table.block(chosen * self.stride, &mut memory)?;
+        let mut squared = [0.0; BLOCK_ROWS];
+        squared.copy_from_slice(&self.squared[chosen * BLOCK_ROWS..][..BLOCK_ROWS]);
+        let scales = &self.kmeans.reciprocal_sd;
+        lower(&mut squared, block, self.last.as_deref(), scales);
+        let mut drawn = 0;
+        for (row, (weight, squared)) in block.weights().iter().zip(&squared).enumerate() {
+            let mass = weight * squared;
             if mass > 0.0 {
                 drawn = row;
                 if rest < mass {
@@ -173,7 +170,17 @@ impl<'a> Potential<'a> {
                 rest -= mass;
             }
         }
-        self.kmeans.row(drawn)
+        Ok(self.kmeans.row(block.rows().start + drawn))
+    }
+}
+
+/// Lowers the squared distances of a block's rows to those from a centre, where it is nearer.
+fn lower(squared: &mut [f64], block: &Block, centre: Option<&[f64]>, reciprocal_sd: &[f64]) {
+    let Some(centre) = centre else { return };
+    let mut measured = [0.0; BLOCK_ROWS];
+    scaled_norm(block.values(), centre, reciprocal_sd, &mut measured);
+    for (s, m) in squared.iter_mut().zip(&measured) {
+        *s = if *m < *s { *m } else { *s };
     }
 }
 
@@ -250,22 +257,26 @@ mod tests {
             reciprocal_sd: vec![1.0],
         };
         let mut potential = Potential::new(&kmeans, 1);
-        potential.lower_to(&[20.0]).unwrap();
+        potential.squared.fill(FAR);
+        potential.add_best_of(vec![vec![20.0]]).unwrap();
         let rows = gmm_testkit::rows(x.as_ref());
-        let candidates = vec![vec![90.0], vec![21.0], vec![50.0]];
-        let costs = potential.costs(&candidates).unwrap();
-        for (candidate, cost) in candidates.iter().zip(&costs) {
-            let centres = [vec![20.0], candidate.clone()];
+        let assert_cost = |cost: f64, centres: Centres| {
             let expected = gmm_testkit::naive::kmeans_cost(&rows, &centres, Some(&weights));
-            assert!(
-                (cost - expected).abs() <= 1e-12 * expected,
-                "{cost} {expected}"
-            );
+            let error = (cost - expected).abs();
+            assert!(error <= 1e-12 * expected, "{cost} {expected} {centres:?}");
+        };
+        let candidates = vec![vec![90.0], vec![21.0], vec![50.0]];
+        let left = potential.left_by(&candidates).unwrap();
+        for (c, candidate) in candidates.iter().enumerate() {
+            let cost = left.iter().skip(c).step_by(candidates.len()).sum();
+            assert_cost(cost, vec![vec![20.0], candidate.clone()]);
         }
         let total = potential.total();
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
         let n_draws = 4000;
-        let draws: Vec<f64> = (0..n_draws).map(|_| potential.draw(&mut rng)[0]).collect();
+        let draws: Vec<f64> = (0..n_draws)
+            .map(|_| potential.draw(&mut rng).unwrap()[0])
+            .collect();
         // Ranges of values; five standard deviations of a binomial law at the most.
         for (low, high) in [(0.0, 19.5), (19.5, 20.5), (20.5, 60.0), (60.0, 101.0)] {
             let inside = |v: f64| v >= low && v < high;
@@ -280,5 +291,10 @@ mod tests {
                 "{low}: {found} {expected}"
             );
         }
+        // Each further centre lowers the distances to those before it.
+        assert_eq!(potential.add_best_of(candidates).unwrap(), [90.0]);
+        assert_cost(potential.total(), vec![vec![20.0], vec![90.0]]);
+        let left = potential.left_by(&[vec![50.0]]).unwrap();
+        assert_cost(left.iter().sum(), vec![vec![20.0], vec![90.0], vec![50.0]]);
     }
 }
