@@ -37,6 +37,7 @@ pub use shared::SharedSums;
 pub use sums::MomentSums;
 
 use crate::Error;
+use crate::kernels::packed_len;
 
 /// The form of the covariance matrices of a mixture, Σₖ = λₖ Dₖ Aₖ Dₖ' (volume, shape, orientation).
 ///
@@ -357,9 +358,9 @@ impl Structure {
 /// The lower triangle of a matrix, row by row.
 pub(crate) fn lower_triangle(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let entry = &entry;
-    (0..d)
-        .flat_map(|i| (0..=i).map(move |j| entry(i, j)))
-        .collect()
+    let mut packed = Vec::with_capacity(packed_len(d));
+    packed.extend((0..d).flat_map(|i| (0..=i).map(move |j| entry(i, j))));
+    packed
 }
 
 /// A symmetric matrix, row by row, from its lower triangle.

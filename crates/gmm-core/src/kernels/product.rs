@@ -50,8 +50,12 @@ impl LinearMap {
             is_lower,
             packed: Vec::new(),
         };
-        for first in (0..n_rows).step_by(ROWS) {
-            let rows = first..n_rows.min(first + ROWS);
+        let groups = (0..n_rows).step_by(ROWS);
+        let groups = groups.map(|first| first..n_rows.min(first + ROWS));
+        // Grown step by step it would hold twice the room.
+        let len = |rows: Range<usize>| rows.len() * map.columns_of(rows.end);
+        map.packed.reserve_exact(groups.clone().map(len).sum());
+        for rows in groups {
             for column in 0..map.columns_of(rows.end) {
                 let entry = &entry;
                 let entries = rows.clone().map(|row| entry(row, column));
