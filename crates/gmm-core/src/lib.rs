@@ -48,6 +48,7 @@ mod mixture;
 mod samples;
 mod sum;
 pub mod symmetric;
+pub mod tree;
 
 pub use faer;
 

@@ -60,7 +60,6 @@ mod statistics;
 mod stopping;
 mod summary;
 mod tied;
-mod tree;
 #[cfg(feature = "serde")]
 mod wire;
 

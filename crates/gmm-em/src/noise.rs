@@ -6,11 +6,11 @@ use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::Structure;
 use gmm_core::faer::Mat;
 use gmm_core::symmetric::Eigen;
-use gmm_core::{GaussianMixture, Noise, Samples};
+use gmm_core::{GaussianMixture, Noise, Samples, tree};
 
+use crate::Error;
 use crate::rescue::POINT_MASS;
 use crate::summary::{self, Summary};
-use crate::{Error, tree};
 
 /// The volume V of a class of noise, whose density is 1/V (Banfield and Raftery 1993).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -131,8 +131,8 @@ fn ranges_along(
 ) -> Result<Vec<(f64, f64)>, Error> {
     let d = summary.n_features();
     let none = || vec![(f64::INFINITY, f64::NEG_INFINITY); d];
-    let leaf = |blocks: Range<usize>| -> Result<Vec<(f64, f64)>, Error> {
-        let (mut ranges, mut block) = (none(), Block::new(d));
+    let leaf = |block: &mut Block, blocks: Range<usize>| {
+        let mut ranges = none();
         let mut projection = vec![0.0; BLOCK_ROWS];
         for index in blocks {
             block.fill(x, index, &summary.frame)?;
@@ -151,7 +151,8 @@ fn ranges_along(
         }
         Ok(ranges)
     };
-    tree::reduce(0..Block::count(x.n_samples()), &leaf, &|a, b| {
+    let n_blocks = Block::count(x.n_samples());
+    tree::reduce(&|| Block::new(d), 0..n_blocks, &leaf, &|a, b| {
         summary::widen(a, b)
     })
 }

@@ -1,19 +1,20 @@
 //! One pass over the rows: the E-step of a model, or given responsibilities, gathered into statistics.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::faer::Mat;
 use gmm_core::kernels::{Listed, Panels};
 use gmm_core::{
-    Aligned, CentredBlock, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch,
+    Aligned, CentredBlock, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch, tree,
 };
 
+use crate::Error;
 use crate::blocks::Blocks;
 use crate::compact::Compact;
 use crate::gathering::Gathering;
 use crate::statistics::SufficientStatistics;
-use crate::{Error, tree};
 
 /// One E-step over all rows, with means relative to `shifts`.
 pub(crate) fn expectation(
@@ -151,18 +152,20 @@ impl<R: Blocks> Pass<'_, R> {
     ) -> Result<SufficientStatistics, Error> {
         let zeros = self.zeros;
         let shifts = zeros.shift_rows();
-        let leaf = |blocks: std::ops::Range<usize>| -> Result<SufficientStatistics, Error> {
+        let memory = || (None, scratch());
+        let leaf = |(memory, scratch): &mut (Option<Block>, Scratch), blocks: Range<usize>| {
             let mut gathering = Gathering::new(zeros, &shifts);
-            let (mut memory, mut scratch) = (None, scratch());
             for index in blocks {
-                let block = self.rows.block(index, &mut memory)?;
+                let block = self.rows.block(index, memory)?;
                 let statistics = &mut gathering.statistics;
-                let negligible = evaluate(statistics, block, index, &mut scratch);
-                gathering.add_block(block, negligible, &mut scratch);
+                let negligible = evaluate(statistics, block, index, scratch);
+                gathering.add_block(block, negligible, scratch);
             }
-            self.n_pairs.fetch_add(scratch.n_pairs, Ordering::Relaxed);
+            let n_pairs = std::mem::take(&mut scratch.n_pairs);
+            self.n_pairs.fetch_add(n_pairs, Ordering::Relaxed);
             Ok(gathering.finish())
         };
-        tree::reduce(0..self.rows.n_blocks(), &leaf, &SufficientStatistics::add)
+        let n_blocks = self.rows.n_blocks();
+        tree::reduce(&memory, 0..n_blocks, &leaf, &SufficientStatistics::add)
     }
 }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::faer::Mat;
-use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch};
+use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch, tree};
 
+use crate::Error;
 use crate::blocks::Blocks;
 use crate::gathering::Gathering;
 use crate::statistics::SufficientStatistics;
-use crate::{Error, tree};
 
 /// [`expectation`](crate::pass::expectation) in single precision, summed up in double precision; `None` where the mixture is out of the
 /// range of single precision, or has noise.
@@ -33,44 +33,39 @@ pub(crate) fn single_expectation(
     }
     let zeros = SufficientStatistics::of_model(model, shifts);
     let shifts = zeros.shift_rows();
-    let leaf = |blocks: Range<usize>| -> Result<SufficientStatistics, Error> {
-        let mut leaf = Leaf::new(model, &single, &zeros, &shifts);
-        let mut memory = None;
+    let memory = || (None, Evaluation::new(model, &single));
+    let leaf = |(memory, evaluation): &mut (Option<Block>, Evaluation<'_>),
+                blocks: Range<usize>| {
+        let mut gathering = Gathering::new(&zeros, &shifts);
         for index in blocks {
-            leaf.add_block(rows.block(index, &mut memory)?);
+            evaluation.add_block(rows.block(index, memory)?, &mut gathering);
         }
-        Ok(leaf.gathering.finish())
+        Ok(gathering.finish())
     };
-    tree::reduce(0..rows.n_blocks(), &leaf, &SufficientStatistics::add).map(Some)
+    let n_blocks = rows.n_blocks();
+    tree::reduce(&memory, 0..n_blocks, &leaf, &SufficientStatistics::add).map(Some)
 }
 
-/// The working memory of one task.
-struct Leaf<'a> {
+/// A mixture in both precisions, with working memory.
+struct Evaluation<'a> {
     model: &'a GaussianMixture,
     single: &'a SingleMixture,
     scratch: SingleScratch,
     /// For blocks with rows that are too far out.
     double: Option<Scratch>,
-    gathering: Gathering<'a>,
 }
 
-impl<'a> Leaf<'a> {
-    fn new(
-        model: &'a GaussianMixture,
-        single: &'a SingleMixture,
-        zeros: &SufficientStatistics,
-        shifts: &'a [Vec<f64>],
-    ) -> Self {
+impl<'a> Evaluation<'a> {
+    fn new(model: &'a GaussianMixture, single: &'a SingleMixture) -> Self {
         Self {
             model,
             single,
             scratch: SingleScratch::new(model),
             double: None,
-            gathering: Gathering::new(zeros, shifts),
         }
     }
 
-    fn add_block(&mut self, block: &Block) {
+    fn add_block(&mut self, block: &Block, gathering: &mut Gathering<'_>) {
         if !self
             .single
             .responsibilities_of_block(block, &mut self.scratch)
@@ -78,12 +73,12 @@ impl<'a> Leaf<'a> {
             let model = self.model;
             let double = self.double.get_or_insert_with(|| Scratch::new(model));
             model.responsibilities_of_block(block, double);
-            let statistics = &mut self.gathering.statistics;
+            let statistics = &mut gathering.statistics;
             statistics.add_log_density(block, &double.log_density);
-            self.gathering.add_block(block, None, double);
+            gathering.add_block(block, None, double);
             return;
         }
-        let statistics = &mut self.gathering.statistics;
+        let statistics = &mut gathering.statistics;
         statistics.add_log_density(block, &self.scratch.log_density);
         statistics.count(block);
         // Sample weights may be of any size, single precision isn't: they enter as parts of the largest in the block.
@@ -99,6 +94,6 @@ impl<'a> Leaf<'a> {
                     .for_each(|(r, w)| *r *= (w / heaviest) as f32);
             }
         }
-        self.gathering.add_single(&mut self.scratch, heaviest);
+        gathering.add_single(&mut self.scratch, heaviest);
     }
 }

@@ -1,12 +1,14 @@
 //! A first look at the data: are the cells finite, where do they lie, how far do they spread?
 
+use std::ops::Range;
+
 use gmm_core::block::{Block, Frame};
 use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::kernels::{Panels, weighted_range};
-use gmm_core::{CovarianceType, Samples};
+use gmm_core::{CovarianceType, Samples, tree};
 
+use crate::Error;
 use crate::blocks::Table;
-use crate::{Error, tree};
 
 /// Location and spread of the data, in the coordinates of their frame.
 #[derive(Clone, Debug)]
@@ -86,9 +88,8 @@ impl Summary {
 fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
     let d = x.n_features();
     let identity = Frame::identity(d);
-    let leaf = |blocks: std::ops::Range<usize>| -> Result<Vec<(f64, f64)>, Error> {
+    let leaf = |block: &mut Block, blocks: Range<usize>| {
         let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); d];
-        let mut block = Block::new(d);
         for index in blocks {
             block.fill(x, index, &identity)?;
             let of_block = (0..d).map(|j| weighted_range(block.feature(j), block.weights()));
@@ -96,7 +97,8 @@ fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
         }
         Ok(ranges)
     };
-    tree::reduce(0..Block::count(x.n_samples()), &leaf, &|a, b| widen(a, b))
+    let n_blocks = Block::count(x.n_samples());
+    tree::reduce(&|| Block::new(d), 0..n_blocks, &leaf, &|a, b| widen(a, b))
 }
 
 /// Ranges that hold those of both parts.
@@ -113,22 +115,28 @@ pub(crate) fn moments(
 ) -> Result<Moments, Error> {
     let d = x.n_features();
     let shift = vec![0.0; d];
-    let leaf = |blocks: std::ops::Range<usize>| -> Result<Moments, Error> {
-        let mut block = Block::new(d);
+    let memory = || {
+        (
+            Block::new(d),
+            Moments::zeros(structure, d),
+            Panels::default(),
+        )
+    };
+    type Memory = (Block, Moments, Panels);
+    let leaf = |(block, part, panels): &mut Memory, blocks: Range<usize>| {
         let mut total = MomentSums::zeros(structure, d);
-        let mut part = Moments::zeros(structure, d);
-        let mut panels = Panels::default();
         for index in blocks {
             block.fill(x, index, frame)?;
             block.hide_weightless();
             if structure == Structure::Dense {
                 panels.read(block.values());
             }
-            total.observe(&block, block.weights(), &shift, &mut part, &mut panels);
+            total.observe(block, block.weights(), &shift, part, panels);
         }
         Ok(total.finish(&shift))
     };
-    tree::reduce(0..Block::count(x.n_samples()), &leaf, &Moments::merge)
+    let n_blocks = Block::count(x.n_samples());
+    tree::reduce(&memory, 0..n_blocks, &leaf, &Moments::merge)
 }
 
 #[cfg(test)]

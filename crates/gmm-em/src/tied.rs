@@ -13,13 +13,13 @@ use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::kernels::cross_sums;
-use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Scratch};
+use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Scratch, tree};
 
+use crate::Error;
 use crate::blocks::Blocks;
 use crate::gathering::weigh;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
-use crate::{Error, tree};
 
 /// Six of 53 bits.
 const MOST_SPREAD: f64 = 64.0;
@@ -117,17 +117,17 @@ fn sums(
     discriminant: &Discriminant,
     rows: &impl Blocks,
 ) -> Result<Sums, Error> {
-    let leaf = |blocks: Range<usize>| -> Result<Sums, Error> {
+    let memory = || (None, Scratch::new(model));
+    let leaf = |(memory, scratch): &mut (Option<Block>, Scratch), blocks: Range<usize>| {
         let mut sums = Sums::zeros(model.n_components(), model.n_features());
-        let (mut memory, mut scratch) = (None, Scratch::new(model));
         for index in blocks {
-            let block = rows.block(index, &mut memory)?;
-            discriminant.responsibilities_of_block(block, &mut scratch);
-            sums.add_block(block, &mut scratch);
+            let block = rows.block(index, memory)?;
+            discriminant.responsibilities_of_block(block, scratch);
+            sums.add_block(block, scratch);
         }
         Ok(sums)
     };
-    tree::reduce(0..rows.n_blocks(), &leaf, &Sums::merge)
+    tree::reduce(&memory, 0..rows.n_blocks(), &leaf, &Sums::merge)
 }
 
 /// What a pass adds up.

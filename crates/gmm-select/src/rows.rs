@@ -3,10 +3,7 @@
 use std::ops::Range;
 
 use gmm_core::block::{Block, Frame};
-use gmm_core::{GaussianMixture, Samples, Scratch};
-
-/// Blocks that one task works through.
-const LEAF_BLOCKS: usize = 16;
+use gmm_core::{GaussianMixture, Samples, Scratch, tree};
 
 /// Sums over rows that can be taken in parts.
 pub(crate) trait Gather: Send {
@@ -32,33 +29,16 @@ pub(crate) fn gather<T: Gather>(
     }
     x.total_weight()?;
     let frame = Frame::identity(model.n_features());
-    let leaf = |blocks: Range<usize>| {
-        let (mut block, mut scratch) = (Block::new(model.n_features()), Scratch::new(model));
+    let memory = || (Block::new(model.n_features()), Scratch::new(model));
+    let leaf = |(block, scratch): &mut (Block, Scratch), blocks: Range<usize>| {
         let mut gathered = empty();
         for index in blocks {
             block.fill(x, index, &frame)?;
-            model.responsibilities_of_block(&block, &mut scratch);
-            gathered.add(&block, &scratch);
+            model.responsibilities_of_block(block, scratch);
+            gathered.add(block, scratch);
         }
         Ok(gathered)
     };
-    reduce(0..Block::count(x.n_samples()), &leaf)
-}
-
-fn reduce<T: Gather>(
-    blocks: Range<usize>,
-    leaf: &(impl Fn(Range<usize>) -> Result<T, gmm_core::Error> + Sync),
-) -> Result<T, gmm_core::Error> {
-    let leaves = blocks.len().div_ceil(LEAF_BLOCKS);
-    if leaves <= 1 {
-        return leaf(blocks);
-    }
-    let middle = blocks.start + leaves / 2 * LEAF_BLOCKS;
-    let (early, late) = rayon::join(
-        || reduce(blocks.start..middle, leaf),
-        || reduce(middle..blocks.end, leaf),
-    );
-    let mut early = early?;
-    early.merge(&late?);
-    Ok(early)
+    let n_blocks = Block::count(x.n_samples());
+    tree::reduce(&memory, 0..n_blocks, &leaf, &T::merge)
 }

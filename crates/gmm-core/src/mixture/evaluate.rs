@@ -8,7 +8,7 @@ use super::{Bounds, CentredBlock, GaussianMixture, near};
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
 use crate::kernels::{Centred, Line, Listed, Near, Panels, normalize_joint};
-use crate::{Aligned, Covariances, Error, Samples};
+use crate::{Aligned, Covariances, Error, Samples, tree};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
 #[derive(Clone, Debug)]
@@ -379,11 +379,13 @@ impl GaussianMixture {
     ) -> Result<(), Error> {
         x.check_shape(self.n_features())?;
         let frame = Frame::identity(self.n_features());
-        let leaf = |first: usize, mut out: MatMut<'_, f64>| {
-            let (mut block, mut scratch) = (Block::new(self.n_features()), Scratch::new(self));
+        let memory = || (Block::new(self.n_features()), Scratch::new(self));
+        let leaf = |(block, scratch): &mut (Block, Scratch),
+                    first: usize,
+                    mut out: MatMut<'_, f64>| {
             for index in first..first + Block::count(out.nrows()) {
                 block.fill(&x, index, &frame)?;
-                evaluate(self, &block, &mut scratch);
+                evaluate(self, block, scratch);
                 let mut part = out
                     .rb_mut()
                     .subrows_mut((index - first) * BLOCK_ROWS, block.len());
@@ -399,7 +401,7 @@ impl GaussianMixture {
             }
             Ok(())
         };
-        match halve(0, out, &leaf) {
+        match tree::fill(&memory, out, &leaf) {
             // Of several bad cells the first one is reported, whichever thread meets one first.
             Err(Error::NonFinite { .. }) => Err(x.first_non_finite()),
             other => other,
@@ -473,26 +475,4 @@ impl GaussianMixture {
             other => other,
         }
     }
-}
-
-/// Blocks that one task works through: enough to pay for its start and its working memory.
-const LEAF_BLOCKS: usize = 16;
-
-/// Splits the rows of a table between tasks, at the borders of blocks; a leaf gets the number of its first block.
-fn halve(
-    first: usize,
-    out: MatMut<'_, f64>,
-    leaf: &(impl Fn(usize, MatMut<'_, f64>) -> Result<(), Error> + Sync),
-) -> Result<(), Error> {
-    let leaves = Block::count(out.nrows()).div_ceil(LEAF_BLOCKS);
-    if leaves <= 1 {
-        return leaf(first, out);
-    }
-    let blocks = leaves / 2 * LEAF_BLOCKS;
-    let (top, bottom) = out.split_at_row_mut(blocks * BLOCK_ROWS);
-    let (top, bottom) = rayon::join(
-        || halve(first, top, leaf),
-        || halve(first + blocks, bottom, leaf),
-    );
-    top.and(bottom)
 }

@@ -10,14 +10,14 @@ use std::ops::Range;
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::kernels::{keep_nearest, scaled_norm};
-use gmm_core::{CovarianceType, Samples};
+use gmm_core::{CovarianceType, Samples, tree};
 use rand::Rng;
 
+use crate::Error;
 use crate::blocks::{Blocks, Table};
 use crate::pass::assignment;
 use crate::start::Ask;
 use crate::statistics::SufficientStatistics;
-use crate::{Error, tree};
 
 /// Lloyd stops when the cost falls by less than this part: a start needs no more, EM goes on from there.
 const COST_TOLERANCE: f64 = 1e-4;
@@ -95,16 +95,15 @@ impl KMeans<'_> {
 
     fn clusters(&self, centres: &Centres) -> Result<Clusters, Error> {
         let rows = self.table();
-        let leaf = |blocks: Range<usize>| -> Result<Clusters, Error> {
+        let leaf = |memory: &mut Option<Block>, blocks: Range<usize>| {
             let mut part = Clusters::new(centres.len(), rows.n_features());
-            let mut memory = None;
             for index in blocks {
-                let block = rows.block(index, &mut memory)?;
+                let block = rows.block(index, memory)?;
                 part.add(block, centres, &self.nearest(block, centres));
             }
             Ok(part)
         };
-        tree::reduce(0..rows.n_blocks(), &leaf, &Clusters::merge)
+        tree::reduce(&|| None, 0..rows.n_blocks(), &leaf, &Clusters::merge)
     }
 
     /// At most `n` rows of positive weight that lie on no centre, the farthest first.
@@ -114,10 +113,10 @@ impl KMeans<'_> {
             rows.truncate(n);
         };
         let table = self.table();
-        let leaf = |blocks: Range<usize>| -> Result<Vec<(f64, usize)>, Error> {
-            let (mut rows, mut memory) = (Vec::new(), None);
+        let leaf = |memory: &mut Option<Block>, blocks: Range<usize>| {
+            let mut rows = Vec::new();
             for index in blocks {
-                let block = table.block(index, &mut memory)?;
+                let block = table.block(index, memory)?;
                 let nearest = self.nearest(block, centres);
                 let known = block.rows().enumerate();
                 let counted = known
@@ -132,7 +131,7 @@ impl KMeans<'_> {
             a.extend(b);
             keep(a);
         };
-        tree::reduce(0..table.n_blocks(), &leaf, &merge)
+        tree::reduce(&|| None, 0..table.n_blocks(), &leaf, &merge)
     }
 
     fn table(&self) -> Table<'_> {
