@@ -10,7 +10,7 @@ use super::{Moments, Structure};
 use crate::block::Block;
 use crate::kernels::{
     Centred, DenseSums, DiagonalSums, Listed, Panels, dense_sums, diagonal_sums, listed_sums,
-    packed_len, padded,
+    padded,
 };
 
 /// How many times larger a sum of squares may be about a place than about the mean: five bits are lost at the most. (At four every thirtieth block
@@ -19,8 +19,6 @@ pub(super) const CANCELLATION: f64 = 32.0;
 /// A block may always count so large a part of the scatter before it as its own: 16 blocks that a task adds up together come to a
 /// sixteenth.
 const LEAST_SHARE: f64 = 1.0 / 256.0;
-/// Up to so many numbers of a scatter sums stay open; those of more features are merged block by block, which is little beside what they cost.
-const MOST_OPEN: usize = packed_len(32);
 
 /// The part of the scatter before it that a block of occupancy n counts as its own.
 #[inline(always)]
@@ -59,10 +57,6 @@ impl MomentSums {
             moments,
             open: None,
         }
-    }
-
-    fn stays_open(sums: &Moments) -> bool {
-        sums.scatter.len() <= MOST_OPEN || sums.scatter.len() == sums.mean.len()
     }
 
     /// The moments, with means relative to the shift.
@@ -152,10 +146,8 @@ impl MomentSums {
                 .collect();
             sum(part, &near);
             self.merge(part, &near, shift);
-        } else if Self::stays_open(part) {
-            self.add_open(part, first, shift);
         } else {
-            self.merge(part, first, shift);
+            self.add_open(part, first, shift);
         }
     }
 
