@@ -7,8 +7,6 @@
 mod differences;
 mod entropy;
 mod exponential;
-#[cfg(target_arch = "x86_64")]
-mod exponential_avx512;
 mod extremes;
 mod frame;
 mod mixture;

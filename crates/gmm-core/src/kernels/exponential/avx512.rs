@@ -9,7 +9,7 @@ use std::arch::x86_64::_CMP_GE_OQ;
 use pulp::x86::V4;
 use pulp::{cast, f32x16, f64x8};
 
-use super::exponential::{HIGH, LN2_HIGH, LN2_LOW, LOW, SMALLEST, SMALLEST_SINGLE};
+use super::{HIGH, LN2_HIGH, LN2_LOW, LOW, SMALLEST, SMALLEST_SINGLE};
 
 /// 2^(i/16).
 const POWERS: [f64; 16] = [

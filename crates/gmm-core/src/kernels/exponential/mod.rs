@@ -1,6 +1,9 @@
 //! exp for arguments that are not positive and ln for normal numbers: all that a log-sum-exp with the maximum taken out needs.
 
 #[cfg(target_arch = "x86_64")]
+mod avx512;
+
+#[cfg(target_arch = "x86_64")]
 use std::any::Any;
 
 #[cfg(target_arch = "x86_64")]
@@ -9,18 +12,18 @@ use pulp::bytemuck::cast_slice_mut;
 use pulp::{Scalar, Simd};
 
 #[cfg(target_arch = "x86_64")]
-use super::exponential_avx512::{exp_f32x16, exp_f64x8};
+use avx512::{exp_f32x16, exp_f64x8};
 
 /// ln 2 in two parts; the first has 32 trailing zero bits, so that `n * LN2_HIGH` is exact for |n| < 2^32 (Cody and Waite 1980).
-pub(super) const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
-pub(super) const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Below this exp is subnormal or zero; it is taken as zero (a responsibility below 1e-307 changes nothing).
-pub(super) const SMALLEST: f64 = -708.0;
+const SMALLEST: f64 = -708.0;
 
 /// ln 2 in two parts of single precision; the first has nine bits, so that `n * HIGH` is exact.
-pub(super) const HIGH: f32 = 0.693_359_4;
-pub(super) const LOW: f32 = -2.121_944_4e-4;
-pub(super) const SMALLEST_SINGLE: f32 = -60.0;
+const HIGH: f32 = 0.693_359_4;
+const LOW: f32 = -2.121_944_4e-4;
+const SMALLEST_SINGLE: f32 = -60.0;
 
 /// exp(x) for x <= 0, with an error of about one unit in the last place; exactly 0 below -708, for -inf and
 /// for NaN, exactly 1 at 0.
