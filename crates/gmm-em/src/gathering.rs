@@ -23,14 +23,17 @@ pub(crate) struct Gathering<'a> {
 impl<'a> Gathering<'a> {
     /// With the [shifts](SufficientStatistics::shift_rows) of the statistics, which all tasks share.
     pub(crate) fn new(zeros: &SufficientStatistics, shifts: &'a [Vec<f64>]) -> Self {
-        let mut statistics = zeros.clone();
-        let moments = std::mem::take(&mut statistics.moments);
+        let (structure, n_features) = (zeros.form.structure(), zeros.n_features());
         Self {
-            sums: moments.into_iter().map(MomentSums::after).collect(),
+            sums: vec![MomentSums::zeros(structure, n_features); zeros.n_components()],
             shifts,
             side_by_side: None,
-            part: Moments::zeros(zeros.form.structure(), zeros.n_features()),
-            statistics,
+            part: Moments::zeros(structure, n_features),
+            statistics: SufficientStatistics {
+                shifts: zeros.shifts.clone(),
+                moments: Vec::new(),
+                ..*zeros
+            },
         }
     }
 

@@ -110,13 +110,13 @@ impl SharedSums {
         let g = self.components.len();
         for (slot, k) in self.components.iter().copied().enumerate() {
             let mut numbers = self.totals.iter().copied().skip(slot).step_by(g);
-            let mut part = Moments {
+            let part = Moments {
                 occupancy: numbers.next().unwrap_or(0.0),
                 mean: numbers.by_ref().take(self.centre.len()).collect(),
                 scatter: numbers.collect(),
             };
             if part.occupancy > 0.0 {
-                sums[k].merge(&mut part, &self.centre, &shifts[k]);
+                sums[k].merge(part, &self.centre, &shifts[k]);
             }
         }
     }

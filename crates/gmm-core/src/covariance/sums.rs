@@ -33,8 +33,11 @@ pub(super) fn share(n: f64, before: f64) -> f64 {
 /// Gathers the [`Moments`] of one component, about a shift that is the same in all calls.
 #[derive(Clone, Debug)]
 pub struct MomentSums {
-    moments: Moments,
-    /// Of blocks that are not yet among the moments.
+    structure: Structure,
+    n_features: usize,
+    /// Of blocks that were centred.
+    moments: Option<Moments>,
+    /// Of those that were not yet.
     open: Option<Open>,
 }
 
@@ -48,13 +51,10 @@ struct Open {
 impl MomentSums {
     /// The sums of no data.
     pub fn zeros(structure: Structure, n_features: usize) -> Self {
-        Self::after(Moments::zeros(structure, n_features))
-    }
-
-    /// Goes on from moments.
-    pub fn after(moments: Moments) -> Self {
         Self {
-            moments,
+            structure,
+            n_features,
+            moments: None,
             open: None,
         }
     }
@@ -62,7 +62,8 @@ impl MomentSums {
     /// The moments, with means relative to the shift.
     pub fn finish(mut self, shift: &[f64]) -> Moments {
         self.close(shift);
-        self.moments
+        let none = || Moments::zeros(self.structure, self.n_features);
+        self.moments.unwrap_or_else(none)
     }
 
     /// Adds a block with responsibilities `r` (sample weights included).
@@ -145,7 +146,7 @@ impl MomentSums {
                 .map(|(s, m)| s + m / n)
                 .collect();
             sum(part, &near);
-            self.merge(part, &near, shift);
+            self.merge(part.clone(), &near, shift);
         } else {
             self.add_open(part, first, shift);
         }
@@ -175,19 +176,22 @@ impl MomentSums {
 
     /// Makes moments of the open sums.
     fn close(&mut self, shift: &[f64]) {
-        if let Some(Open { mut sums, place }) = self.open.take() {
-            self.merge(&mut sums, &place, shift);
+        if let Some(Open { sums, place }) = self.open.take() {
+            self.merge(sums, &place, shift);
         }
     }
 
-    /// Makes moments of sums about a place, and adds them.
-    pub(super) fn merge(&mut self, sums: &mut Moments, place: &[f64], shift: &[f64]) {
+    /// Makes moments of sums of some occupancy about a place, and adds them.
+    pub(super) fn merge(&mut self, mut sums: Moments, place: &[f64], shift: &[f64]) {
         sums.centre();
         // place - shift is 0 or rounded once, as the place is.
         for (mean, (place, shift)) in sums.mean.iter_mut().zip(place.iter().zip(shift)) {
             *mean += place - shift;
         }
-        self.moments.merge(sums);
+        match &mut self.moments {
+            Some(moments) => moments.merge(&sums),
+            None => self.moments = Some(sums),
+        }
     }
 
     /// Whether no feature of sums cancels by more than [`CANCELLATION`], given what they will be added to. (At most the block's share of the scatter
@@ -207,19 +211,22 @@ impl MomentSums {
 
     /// Of all that was added.
     pub(super) fn occupancy(&self) -> f64 {
+        let moments = self.moments.as_ref().map_or(0.0, |m| m.occupancy);
         let open = self.open.as_ref().map_or(0.0, |open| open.sums.occupancy);
-        self.moments.occupancy + open
+        moments + open
     }
 
     /// Σ r (zⱼ - z̄ⱼ)² of what was added, but for what lies between the means of its parts: at a place of the scatter.
     fn known_scatter(&self, j: usize, at: usize) -> f64 {
-        let open = self.open.as_ref();
-        self.moments.scatter[at] + open.map_or(0.0, |open| open.sums.centred(j, at))
+        let (moments, open) = (self.moments.as_ref(), self.open.as_ref());
+        let open = open.map_or(0.0, |open| open.sums.centred(j, at));
+        moments.map_or(0.0, |moments| moments.scatter[at]) + open
     }
 
     /// [`known_scatter`](Self::known_scatter) feature by feature.
     pub(super) fn known_scatters(&self) -> impl Iterator<Item = f64> {
-        let features = self.moments.diagonal().enumerate();
+        let is_diagonal = self.structure != Structure::Dense;
+        let features = diagonal(is_diagonal, self.n_features).enumerate();
         features.map(|(j, at)| self.known_scatter(j, at))
     }
 }
@@ -236,8 +243,7 @@ impl Moments {
 
     /// Of sums: where Σ r zⱼ² stands in the scatter, feature by feature.
     fn diagonal(&self) -> impl Iterator<Item = usize> {
-        let is_diagonal = self.scatter.len() == self.mean.len();
-        (0..self.mean.len()).map(move |j| if is_diagonal { j } else { j * (j + 3) / 2 })
+        diagonal(self.scatter.len() == self.mean.len(), self.mean.len())
     }
 
     /// Of sums: whether no feature cancels by more than [`CANCELLATION`], whatever they will be added to. (Without a branch per feature; a sum too
@@ -253,6 +259,11 @@ impl Moments {
         let features = self.diagonal().zip(&self.mean);
         features.fold(true, |all, (at, m)| all & keeps(self.scatter[at], *m))
     }
+}
+
+/// Where the squares stand in a scatter.
+fn diagonal(is_diagonal: bool, n_features: usize) -> impl Iterator<Item = usize> {
+    (0..n_features).map(move |j| if is_diagonal { j } else { j * (j + 3) / 2 })
 }
 
 /// n, Σ r z and Σ r z z' of a block about a place.
