@@ -34,7 +34,7 @@
 //! Rows are evaluated in parallel on the current rayon pool; results don't depend on the number of threads.
 //!
 //! # Layers
-//! [`GaussianMixture`] is all that most callers need. [`block`], [`kernels`], [`covariance`] and [`symmetric`] are the expert layer that
+//! [`GaussianMixture`] is all that most callers need. [`block`], [`kernels`], [`covariance`], [`symmetric`] and [`tree`] are the expert layer that
 //! `gmm-em` is built on: they are public and tested, but may change in minor versions.
 
 mod aligned;

@@ -1,4 +1,4 @@
-//! Expert: work on blocks of rows in a fixed tree of tasks, so that the bits of a sum don't depend on the number of threads.
+//! Expert layer: work on blocks of rows in a fixed tree of tasks, so that the bits of a sum don't depend on the number of threads.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -10,11 +10,11 @@ use crate::block::{BLOCK_ROWS, Block};
 /// The most blocks that one task works through: 4096 rows, tens of microseconds of work at the least, so that a task pays for its start.
 const LEAF_BLOCKS: usize = 16;
 
-/// Halves a range of blocks down to leaves of 8 to 16, and merges their results upwards, the earlier before the later.
+/// Halves a range of more than 16 blocks down to leaves of 8 to 16, and merges their results upwards, the earlier before the later.
 ///
 /// The shape of the tree follows from the number of blocks alone; its leaves are alike, so that threads end together. A task takes the
-/// working memory that an earlier one has left, or makes its own where none is spare: there is one for each thread. What a leaf finds in it
-/// must change no result.
+/// working memory that an earlier one has left, or makes its own where none is spare: there is at most one for each thread, as long as no leaf
+/// has work of its own for several. What a leaf finds in it must change no result.
 ///
 /// # Errors
 /// That of the first leaf that fails.

@@ -423,6 +423,7 @@ impl Em {
             (model, iteration) = (accelerator.advance(&model, next, &rescuer), iteration + 1);
         };
         let rounded = model.from_frame(frame)?;
+        // A third mixture in memory where a last pass needs one.
         drop(model);
         let mut report = history.report(stop, iteration, rescuer, x.n_samples());
         if means_round_coarsely(&rounded) || expected.refine() {

@@ -13,8 +13,7 @@ pub(crate) trait Gather: Send {
     fn merge(&mut self, later: &Self);
 }
 
-/// Gathers over all rows. Blocks are halved down to leaves and merged upwards, the earlier before the later rows: the shape of that
-/// tree follows from the number of rows alone, and no more parts than its depth wait per thread.
+/// Gathers over all rows, in the tree of [`tree::reduce`].
 ///
 /// # Errors
 /// Those of [`GaussianMixture::log_density`], [`gmm_core::Error::NoSamples`], and [`gmm_core::Error::NoWeight`].

@@ -202,7 +202,6 @@ proptest! {
     }
 
     /// Blocks about the shift, about a centre and far from both, in turns: sums are closed where the place changes, and merged where they cancel.
-    /// Beyond 32 features each block is merged.
     #[test]
     fn sums_of_several_blocks_are_those_of_all_rows(
         (blocks, shift, step) in (1usize..=40).prop_flat_map(|d| {

@@ -89,8 +89,7 @@ impl<'a> Potential<'a> {
     ) -> Result<Centres, Error> {
         let n_trials = 2 + (n_clusters as f64).ln() as usize;
         let first = self.draw(rng)?;
-        self.squared.fill(FAR);
-        let mut centres = vec![self.add_best_of(vec![first])?];
+        let mut centres = vec![self.begin(first)?];
         while centres.len() < n_clusters && self.total() > 0.0 {
             ask()?;
             let drawn = (0..n_trials).map(|_| self.draw(rng));
@@ -98,6 +97,11 @@ impl<'a> Potential<'a> {
             centres.push(self.add_best_of(candidates)?);
         }
         Ok(centres)
+    }
+
+    fn begin(&mut self, first: Vec<f64>) -> Result<Vec<f64>, Error> {
+        self.squared.fill(FAR);
+        self.add_best_of(vec![first])
     }
 
     /// Adds the candidate that leaves the least to the centres.
@@ -191,7 +195,7 @@ fn cost(weights: &[f64], a: &[f64], b: &[f64]) -> f64 {
     let parts = a.chunks_exact(8).zip(b.chunks_exact(8));
     for ((a, b), w) in parts.zip(weights.chunks_exact(8)) {
         for (((lane, a), b), w) in lanes.iter_mut().zip(a).zip(b).zip(w) {
-            *lane += w * if *a < *b { *a } else { *b };
+            *lane += w * if *b < *a { *b } else { *a };
         }
     }
     lanes.iter().sum()
@@ -248,7 +252,7 @@ mod tests {
     /// The cost that a candidate would leave, of a table of several parts; and rows are drawn by weight times squared distance.
     #[test]
     fn costs_and_draws_are_those_of_k_means_plus_plus() {
-        let n = 6000;
+        let n = 9000;
         let x = Mat::from_fn(n, 1, |i, _| ((i * 37) % 101) as f64);
         let weights: Vec<f64> = (0..n).map(|i| [1.0, 0.0, 0.5][i % 3]).collect();
         let kmeans = KMeans {
@@ -257,8 +261,7 @@ mod tests {
             reciprocal_sd: vec![1.0],
         };
         let mut potential = Potential::new(&kmeans, 1);
-        potential.squared.fill(FAR);
-        potential.add_best_of(vec![vec![20.0]]).unwrap();
+        potential.begin(vec![20.0]).unwrap();
         let rows = gmm_testkit::rows(x.as_ref());
         let assert_cost = |cost: f64, centres: Centres| {
             let expected = gmm_testkit::naive::kmeans_cost(&rows, &centres, Some(&weights));

@@ -143,8 +143,14 @@ fn the_likelihood_never_falls_and_threads_change_no_bit() {
         (30.0, CovarianceType::Tied),
         (30.0, CovarianceType::Diag),
     ] {
-        // Four leaves of the reduction tree, and a ragged end.
-        let (x, weights, start) = groups(5, [13_001, 3], distance, form);
+        // Several leaves of the reduction tree, and a ragged end; and blocks of which no row counts, where groups are apart.
+        let (x, mut weights, start) = groups(5, [13_001, 3], distance, form);
+        let labels = start.predict(&x).unwrap();
+        let of_two = weights
+            .iter_mut()
+            .zip(labels)
+            .filter(|(_, label)| *label < 2);
+        of_two.for_each(|(weight, _)| *weight = 0.0);
         let x = Samples::from(&x).with_weights(&weights);
         let em = Em::new(N_COMPONENTS)
             .covariance(form)
