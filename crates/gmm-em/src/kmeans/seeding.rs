@@ -46,19 +46,30 @@ impl KMeans<'_> {
         }
         Ok(centres)
     }
+
+    /// Lowers the squared distances of a block's rows to those from a centre, where it is nearer.
+    fn lower(&self, squared: &mut [f64], block: &Block, centre: &[f64]) {
+        let mut measured = [0.0; BLOCK_ROWS];
+        scaled_norm(block.values(), centre, &self.reciprocal_sd, &mut measured);
+        for (s, m) in squared.iter_mut().zip(&measured) {
+            *s = if *m < *s { *m } else { *s };
+        }
+    }
 }
 
 /// Squared distance of the rows of some blocks to their nearest centre so far.
 ///
 /// The table is read once for each centre. A candidate's sums say what it would leave; those of the one that is chosen are the sums
-/// to draw from, and the distances follow when the next candidates are measured.
+/// to draw from, and the distances of a block follow when a row of it is drawn, or when the next candidates are measured.
 struct Potential<'a> {
     kmeans: &'a KMeans<'a>,
     /// Block b of ours is block b · stride of the table.
     stride: usize,
-    /// To all centres but the last one.
     squared: Vec<f64>,
-    last: Option<Vec<f64>>,
+    /// The last centre.
+    last: Vec<f64>,
+    /// Of each block, whether its distances are those to all centres, or to all but the last.
+    is_lowered: Vec<bool>,
     /// Sums of weight times squared distance to all centres, block by block: a draw looks for its block first.
     sums: Vec<f64>,
 }
@@ -76,7 +87,8 @@ impl<'a> Potential<'a> {
             kmeans,
             stride,
             squared: vec![1.0; sums.len() * BLOCK_ROWS],
-            last: None,
+            last: Vec::new(),
+            is_lowered: vec![true; sums.len()],
             sums,
         }
     }
@@ -113,30 +125,35 @@ impl<'a> Potential<'a> {
         let best = (1..n).fold(0, |best, c| if costs[c] < costs[best] { c } else { best });
         self.sums = of(best).collect();
         let chosen = candidates.swap_remove(best);
-        self.last = Some(chosen.clone());
+        self.last.clone_from(&chosen);
+        self.is_lowered.fill(false);
         Ok(chosen)
     }
 
     /// What each candidate would leave as the next centre: its sum of weight times squared distance, block by block.
     fn left_by(&mut self, candidates: &[Vec<f64>]) -> Result<Vec<f64>, Error> {
-        let (rows, stride, last) = (self.kmeans.table(), self.stride, self.last.as_deref());
-        let scales = &self.kmeans.reciprocal_sd;
+        let (kmeans, stride, last) = (self.kmeans, self.stride, &self.last);
+        let rows = kmeans.table();
         let mut sums = vec![0.0; self.sums.len() * candidates.len()];
         self.squared
             .par_chunks_mut(BLOCK_ROWS)
+            .zip(&mut self.is_lowered)
             .zip(sums.par_chunks_mut(candidates.len()))
             .enumerate()
             .with_min_len(16)
             .try_for_each_init(
                 || (None, [0.0; BLOCK_ROWS]),
-                |(memory, measured), (index, (squared, sums))| -> Result<(), Error> {
+                |(memory, measured), (index, ((squared, is_lowered), sums))| {
                     let block = rows.block(index * stride, memory)?;
-                    lower(squared, block, last, scales);
+                    if !std::mem::replace(is_lowered, true) {
+                        kmeans.lower(squared, block, last);
+                    }
                     for (sum, candidate) in sums.iter_mut().zip(candidates) {
+                        let scales = &kmeans.reciprocal_sd;
                         scaled_norm(block.values(), candidate, scales, measured);
                         *sum = cost(block.weights(), squared, measured);
                     }
-                    Ok(())
+                    Ok::<_, Error>(())
                 },
             )?;
         Ok(sums)
@@ -147,7 +164,7 @@ impl<'a> Potential<'a> {
     }
 
     /// A row with probability proportional to weight times squared distance.
-    fn draw(&self, rng: &mut impl Rng) -> Result<Vec<f64>, Error> {
+    fn draw(&mut self, rng: &mut impl Rng) -> Result<Vec<f64>, Error> {
         let mut rest = uniform(rng) * self.total();
         let mut chosen = 0;
         for (block, sum) in self.sums.iter().enumerate().filter(|(_, s)| **s > 0.0) {
@@ -157,15 +174,17 @@ impl<'a> Potential<'a> {
             }
             rest -= sum;
         }
-        let (table, mut memory) = (self.kmeans.table(), None);
-        let block = table.block(chosen * self.stride, &mut memory)?;
-        let mut squared = [0.0; BLOCK_ROWS];
-        squared.copy_from_slice(&self.squared[chosen * BLOCK_ROWS..][..BLOCK_ROWS]);
-        let scales = &self.kmeans.reciprocal_sd;
-        lower(&mut squared, block, self.last.as_deref(), scales);
-        let mut drawn = 0;
-        for (row, (weight, squared)) in block.weights().iter().zip(&squared).enumerate() {
-            let mass = weight * squared;
+        let x = &self.kmeans.x;
+        let squared = &mut self.squared[chosen * BLOCK_ROWS..][..BLOCK_ROWS];
+        if !std::mem::replace(&mut self.is_lowered[chosen], true) {
+            let (table, mut memory) = (self.kmeans.table(), None);
+            let block = table.block(chosen * self.stride, &mut memory)?;
+            self.kmeans.lower(squared, block, &self.last);
+        }
+        let start = chosen * self.stride * BLOCK_ROWS;
+        let mut drawn = start;
+        for (row, squared) in (start..x.n_samples()).zip(squared.iter()) {
+            let mass = x.weight(row) * squared;
             if mass > 0.0 {
                 drawn = row;
                 if rest < mass {
@@ -174,17 +193,7 @@ impl<'a> Potential<'a> {
                 rest -= mass;
             }
         }
-        Ok(self.kmeans.row(block.rows().start + drawn))
-    }
-}
-
-/// Lowers the squared distances of a block's rows to those from a centre, where it is nearer.
-fn lower(squared: &mut [f64], block: &Block, centre: Option<&[f64]>, reciprocal_sd: &[f64]) {
-    let Some(centre) = centre else { return };
-    let mut measured = [0.0; BLOCK_ROWS];
-    scaled_norm(block.values(), centre, reciprocal_sd, &mut measured);
-    for (s, m) in squared.iter_mut().zip(&measured) {
-        *s = if *m < *s { *m } else { *s };
+        Ok(self.kmeans.row(drawn))
     }
 }
 
