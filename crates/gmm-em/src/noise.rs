@@ -6,7 +6,8 @@ use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::Structure;
 use gmm_core::faer::Mat;
 use gmm_core::symmetric::Eigen;
-use gmm_core::{GaussianMixture, Noise, Samples, tree};
+use gmm_core::tree::Tree;
+use gmm_core::{GaussianMixture, Noise, Samples};
 
 use crate::Error;
 use crate::rescue::POINT_MASS;
@@ -152,7 +153,5 @@ fn ranges_along(
         Ok(ranges)
     };
     let n_blocks = Block::count(x.n_samples());
-    tree::reduce(&|| Block::new(d), 0..n_blocks, &leaf, &|a, b| {
-        summary::widen(a, b)
-    })
+    Tree::new(n_blocks, d * d).reduce(&|| Block::new(d), &leaf, &|a, b| summary::widen(a, b))
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::faer::Mat;
 use gmm_core::kernels::{Listed, Panels};
+use gmm_core::tree::Tree;
 use gmm_core::{
-    Aligned, CentredBlock, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch, tree,
+    Aligned, CentredBlock, CovarianceType, GaussianMixture, NEGLIGIBLE, Samples, Scratch,
 };
 
 use crate::Error;
@@ -132,6 +133,13 @@ pub(crate) fn by_label(labels: &[usize]) -> impl Fn(&Block, &mut [f64]) + Sync {
     }
 }
 
+/// The tasks of a pass over all blocks that gathers such statistics.
+pub(crate) fn tasks(rows: &impl Blocks, zeros: &SufficientStatistics) -> Tree {
+    let d = zeros.n_features();
+    let of_component = zeros.covariance_type().structure().scatter_len(d) + d;
+    Tree::new(rows.n_blocks(), zeros.n_components() * of_component)
+}
+
 /// A pass over all blocks.
 struct Pass<'a, R> {
     rows: &'a R,
@@ -165,7 +173,6 @@ impl<R: Blocks> Pass<'_, R> {
             self.n_pairs.fetch_add(n_pairs, Ordering::Relaxed);
             Ok(gathering.finish())
         };
-        let n_blocks = self.rows.n_blocks();
-        tree::reduce(&memory, 0..n_blocks, &leaf, &SufficientStatistics::add)
+        tasks(self.rows, zeros).reduce(&memory, &leaf, &SufficientStatistics::add)
     }
 }

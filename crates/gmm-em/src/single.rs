@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::faer::Mat;
-use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch, tree};
+use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch};
 
 use crate::Error;
 use crate::blocks::Blocks;
 use crate::gathering::Gathering;
+use crate::pass::tasks;
 use crate::statistics::SufficientStatistics;
 
 /// [`expectation`](crate::pass::expectation) in single precision, summed up in double precision; `None` where the mixture is out of the
@@ -42,8 +43,9 @@ pub(crate) fn single_expectation(
         }
         Ok(gathering.finish())
     };
-    let n_blocks = rows.n_blocks();
-    tree::reduce(&memory, 0..n_blocks, &leaf, &SufficientStatistics::add).map(Some)
+    tasks(rows, &zeros)
+        .reduce(&memory, &leaf, &SufficientStatistics::add)
+        .map(Some)
 }
 
 /// A mixture in both precisions, with working memory.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use gmm_core::block::{Block, Frame};
 use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::kernels::{Panels, weighted_range};
-use gmm_core::{CovarianceType, Samples, tree};
+use gmm_core::tree::Tree;
+use gmm_core::{CovarianceType, Samples};
 
 use crate::Error;
 use crate::blocks::Table;
@@ -98,7 +99,7 @@ fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
         Ok(ranges)
     };
     let n_blocks = Block::count(x.n_samples());
-    tree::reduce(&|| Block::new(d), 0..n_blocks, &leaf, &|a, b| widen(a, b))
+    Tree::new(n_blocks, 2 * d).reduce(&|| Block::new(d), &leaf, &|a, b| widen(a, b))
 }
 
 /// Ranges that hold those of both parts.
@@ -136,7 +137,8 @@ pub(crate) fn moments(
         Ok(total.finish(&shift))
     };
     let n_blocks = Block::count(x.n_samples());
-    tree::reduce(&memory, 0..n_blocks, &leaf, &Moments::merge)
+    let n_sums = structure.scatter_len(d) + d;
+    Tree::new(n_blocks, n_sums).reduce(&memory, &leaf, &Moments::merge)
 }
 
 #[cfg(test)]

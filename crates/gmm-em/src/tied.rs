@@ -13,7 +13,8 @@ use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::kernels::cross_sums;
-use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Scratch, tree};
+use gmm_core::tree::Tree;
+use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Scratch};
 
 use crate::Error;
 use crate::blocks::Blocks;
@@ -127,7 +128,8 @@ fn sums(
         }
         Ok(sums)
     };
-    tree::reduce(&memory, 0..rows.n_blocks(), &leaf, &Sums::merge)
+    let n_parameters = model.n_free_parameters();
+    Tree::new(rows.n_blocks(), n_parameters).reduce(&memory, &leaf, &Sums::merge)
 }
 
 /// What a pass adds up.

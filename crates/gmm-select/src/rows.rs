@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use gmm_core::block::{Block, Frame};
-use gmm_core::{GaussianMixture, Samples, Scratch, tree};
+use gmm_core::tree::Tree;
+use gmm_core::{GaussianMixture, Samples, Scratch};
 
 /// Sums over rows that can be taken in parts.
 pub(crate) trait Gather: Send {
@@ -13,7 +14,7 @@ pub(crate) trait Gather: Send {
     fn merge(&mut self, later: &Self);
 }
 
-/// Gathers over all rows, in the tree of [`tree::reduce`].
+/// Gathers over all rows, in a fixed [`Tree`].
 ///
 /// # Errors
 /// Those of [`GaussianMixture::log_density`], [`gmm_core::Error::NoSamples`], and [`gmm_core::Error::NoWeight`].
@@ -39,5 +40,5 @@ pub(crate) fn gather<T: Gather>(
         Ok(gathered)
     };
     let n_blocks = Block::count(x.n_samples());
-    tree::reduce(&memory, 0..n_blocks, &leaf, &T::merge)
+    Tree::new(n_blocks, model.n_free_parameters()).reduce(&memory, &leaf, &T::merge)
 }

@@ -8,7 +8,8 @@ use super::{Bounds, CentredBlock, GaussianMixture, near};
 use crate::block::{BLOCK_ROWS, Block, Frame};
 use crate::covariance::Factor;
 use crate::kernels::{Centred, Line, Listed, Near, Panels, normalize_joint};
-use crate::{Aligned, Covariances, Error, Samples, tree};
+use crate::tree::Tree;
+use crate::{Aligned, Covariances, Error, Samples};
 
 /// Expert: the working memory of one thread that evaluates a mixture on blocks.
 #[derive(Clone, Debug)]
@@ -401,7 +402,8 @@ impl GaussianMixture {
             }
             Ok(())
         };
-        match tree::fill(&memory, out, &leaf) {
+        let tree = Tree::new(Block::count(out.nrows()), self.n_free_parameters());
+        match tree.fill(&memory, out, &leaf) {
             // Of several bad cells the first one is reported, whichever thread meets one first.
             Err(Error::NonFinite { .. }) => Err(x.first_non_finite()),
             other => other,

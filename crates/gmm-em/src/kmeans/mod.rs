@@ -10,7 +10,8 @@ use std::ops::Range;
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::kernels::{keep_nearest, scaled_norm};
-use gmm_core::{CovarianceType, Samples, tree};
+use gmm_core::tree::Tree;
+use gmm_core::{CovarianceType, Samples};
 use rand::Rng;
 
 use crate::Error;
@@ -103,7 +104,7 @@ impl KMeans<'_> {
             }
             Ok(part)
         };
-        tree::reduce(&|| None, 0..rows.n_blocks(), &leaf, &Clusters::merge)
+        self.tree(centres).reduce(&|| None, &leaf, &Clusters::merge)
     }
 
     /// At most `n` rows of positive weight that lie on no centre, the farthest first.
@@ -131,7 +132,11 @@ impl KMeans<'_> {
             a.extend(b);
             keep(a);
         };
-        tree::reduce(&|| None, 0..table.n_blocks(), &leaf, &merge)
+        self.tree(centres).reduce(&|| None, &leaf, &merge)
+    }
+
+    fn tree(&self, centres: &Centres) -> Tree {
+        Tree::new(self.table().n_blocks(), centres.len() * self.x.n_features())
     }
 
     fn table(&self) -> Table<'_> {
