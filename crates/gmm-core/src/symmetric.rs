@@ -62,7 +62,9 @@ impl Eigen {
 
 /// log|A| of a symmetric positive definite matrix; `None` where it is not positive definite in double precision.
 pub fn log_determinant(matrix: MatRef<'_, f64>) -> Option<f64> {
-    let factor = Cholesky::new(matrix.to_owned()).ok()?;
+    let d = matrix.nrows();
+    let rows: Vec<f64> = (0..d * d).map(|at| matrix[(at % d, at / d)]).collect();
+    let factor = Cholesky::new(d, &rows).ok()?;
     Some(2.0 * (factor.log_mantissa + f64::from(factor.exponent) * std::f64::consts::LN_2))
 }
 

@@ -18,7 +18,7 @@ use super::axes::{dense, matrix};
 use super::floor::Floor;
 use super::maximize::Estimate;
 use super::spectrum::Spectrum;
-use super::{CovarianceType, Covariances, Moments};
+use super::{CovarianceType, Covariances, Moments, symmetric};
 use crate::cholesky::Cholesky;
 use crate::symmetric::Eigen;
 
@@ -316,11 +316,13 @@ fn turned(axes: &Mat<f64>, angles: &[f64]) -> Mat<f64> {
     };
     let plus = Mat::from_fn(d, d, |i, j| f64::from(u8::from(i == j)) + 0.5 * skew(i, j));
     let square = product(&transposed(&plus), &plus);
-    let Ok(factor) = Cholesky::new(square) else {
+    let square = symmetric(d, |i, j| square[(i, j)]);
+    let Ok(factor) = Cholesky::new(d, &square) else {
         // Not so for finite angles.
         return axes.clone();
     };
-    let inverse = product(&transposed(&factor.inverse), &factor.inverse);
+    let whitening = factor.inverse.matrix().to_owned();
+    let inverse = product(&transposed(&whitening), &whitening);
     product(axes, &product(&product(&plus, &plus), &inverse))
 }
 

@@ -95,22 +95,27 @@ impl Factor {
         let d = covariances.n_features();
         match covariances.form().structure() {
             Structure::Dense => {
+                let block = covariances.block(component);
                 let Cholesky {
                     lower,
                     inverse,
                     log_mantissa,
                     exponent,
-                } = Cholesky::new(covariances.component(component))?;
-                let whitener = Whitener::new(d, |i, j| inverse[(i, j)]);
-                // Σⱼⱼ stands in front of each square, so that no scale overflows.
-                let inflation = |j: usize| {
-                    let sd = covariances.entry(component, j, j).sqrt();
-                    (j..d).map(|i| (inverse[(i, j)] * sd).powi(2)).sum::<f64>()
-                };
+                } = Cholesky::new(d, block)?;
+                let whitener = Whitener::new(d, |i, j| inverse.row(i)[j]);
+                let sd: Vec<f64> = (0..d).map(|j| block[j * d + j].sqrt()).collect();
+                let mut inflation = vec![0.0; d];
+                for i in 0..d {
+                    let entries = inverse.row(i).iter().zip(&sd);
+                    for (sum, (w, sd)) in inflation.iter_mut().zip(entries) {
+                        // σⱼ stands in front of the square, so that no scale overflows.
+                        *sum += (w * sd).powi(2);
+                    }
+                }
                 Ok(Self {
-                    variance_inflation: (0..d).map(inflation).fold(1.0, f64::max),
+                    variance_inflation: inflation.into_iter().fold(1.0, f64::max),
                     kind: Kind::Dense {
-                        lower: lower_triangle(d, |i, j| lower[(i, j)]),
+                        lower: lower_triangle(d, |i, j| lower.entry(i, j)),
                         whitener,
                     },
                     log_mantissa,

@@ -1,7 +1,5 @@
 //! The smallest covariances that a fit may have.
 
-use std::cmp::Ordering;
-
 use faer::Mat;
 
 use super::{CovarianceType, Covariances, Structure};
@@ -60,14 +58,11 @@ impl Floor {
     /// iteration.
     pub(super) fn is_above(&self, block: &[f64]) -> bool {
         let d = self.variances.len();
-        let sd: Vec<f64> = self.variances.iter().map(|v| v.sqrt()).collect();
-        // The lower triangle column by column: of a symmetric matrix, which is stored row by row.
-        let above = Mat::from_fn(d, d, |i, j| match i.cmp(&j) {
-            Ordering::Less => 0.0,
-            Ordering::Equal => block[j * d + i] / sd[i] / sd[j] - 1.0,
-            Ordering::Greater => block[j * d + i] / sd[i] / sd[j],
-        });
-        Cholesky::exists(above)
+        let mut above = block.to_vec();
+        for (j, variance) in self.variances.iter().enumerate() {
+            above[j * d + j] -= variance;
+        }
+        Cholesky::exists(d, &above)
     }
 
     fn raise_eigenvalues(&self, block: &mut [f64]) -> usize {

@@ -1,8 +1,8 @@
 //! Matrices whose shape and orientation vary together, so that Cₖ = Dₖ Aₖ Dₖ' is any matrix of determinant 1: EEE, VEE, EVV, VVV.
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 
-use super::axes::{self, dense};
+use super::axes;
 use super::floor::Floor;
 use super::maximize::Estimate;
 use super::spectrum::Spectrum;
@@ -97,7 +97,7 @@ fn of_equal_volume(form: CovarianceType, groups: &[Moments], floor: Option<&Floo
 
 /// |W|^(1/D); 0 for a singular scatter.
 fn volume(m: &Moments, d: usize) -> f64 {
-    Cholesky::new(dense(m)).map_or(0.0, |c| {
+    Cholesky::new(d, &symmetric(d, |i, j| m.entry(i, j))).map_or(0.0, |c| {
         let half = c.log_mantissa + f64::from(c.exponent) * std::f64::consts::LN_2;
         (2.0 * half / d as f64).exp()
     })
@@ -217,8 +217,8 @@ impl<'a> Search<'a> {
     fn raise_and_invert(&mut self) -> Option<Vec<f64>> {
         let d = self.groups.first().map_or(0, |m| m.mean.len());
         let Some(floor) = self.floor else {
-            let square = Mat::from_fn(d, d, |i, j| self.matrix[i * d + j]);
-            return Some(precision(&Cholesky::new(square).ok()?.inverse));
+            let factor = Cholesky::new(d, &self.matrix).ok()?;
+            return Some(precision(factor.inverse.matrix()));
         };
         let scaled = Mat::from_fn(d, d, |i, j| floor.scaled(self.matrix[i * d + j], i, j));
         let Eigen {
@@ -238,14 +238,14 @@ impl<'a> Search<'a> {
 }
 
 /// C⁻¹ = W'W, row by row, from W = L⁻¹.
-fn precision(inverse: &Mat<f64>) -> Vec<f64> {
+fn precision(inverse: MatRef<'_, f64>) -> Vec<f64> {
     let d = inverse.nrows();
     let mut product = Mat::zeros(d, d);
     faer::linalg::matmul::matmul(
         product.as_mut(),
         faer::Accum::Replace,
         inverse.transpose(),
-        inverse.as_ref(),
+        inverse,
         1.0,
         faer::Par::Seq,
     );

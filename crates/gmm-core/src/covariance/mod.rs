@@ -357,14 +357,15 @@ impl Structure {
 
 /// The lower triangle of a matrix, row by row.
 pub(crate) fn lower_triangle(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    let entry = &entry;
     let mut packed = Vec::with_capacity(packed_len(d));
-    packed.extend((0..d).flat_map(|i| (0..=i).map(move |j| entry(i, j))));
+    for i in 0..d {
+        packed.extend((0..=i).map(|j| entry(i, j)));
+    }
     packed
 }
 
 /// A symmetric matrix, row by row, from its lower triangle.
-fn symmetric(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+pub(crate) fn symmetric(d: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let mut block = vec![0.0; d * d];
     for i in 0..d {
         for j in 0..=i {

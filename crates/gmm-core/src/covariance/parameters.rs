@@ -220,6 +220,10 @@ fn check_block(
         for row in 0..d {
             for column in 0..row {
                 let (a, b) = (block[row * d + column], block[column * d + row]);
+                // Equal entries keep their bits: the halves of an odd subnormal number don't add up to it.
+                if a.to_bits() == b.to_bits() {
+                    continue;
+                }
                 // Products of D terms in another order differ by about D ε of the size of the variances.
                 let scale =
                     (block[row * d + row].abs().sqrt()) * (block[column * d + column].abs().sqrt());
@@ -230,12 +234,9 @@ fn check_block(
                         column,
                     });
                 }
-                // Equal entries keep their bits: the halves of an odd subnormal number don't add up to it.
-                if a.to_bits() != b.to_bits() {
-                    let mean = 0.5 * a + 0.5 * b;
-                    block[row * d + column] = mean;
-                    block[column * d + row] = mean;
-                }
+                let mean = 0.5 * a + 0.5 * b;
+                block[row * d + column] = mean;
+                block[column * d + row] = mean;
             }
         }
     }

@@ -18,6 +18,7 @@ mod real;
 mod rows;
 mod scatter;
 mod side_by_side;
+pub(crate) mod triangle;
 mod turn;
 mod whiten;
 

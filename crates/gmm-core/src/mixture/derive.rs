@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::GaussianMixture;
 use crate::cholesky::Cholesky;
-use crate::covariance::Structure;
+use crate::covariance::{Structure, symmetric};
 use crate::{CovarianceType, Covariances, Error};
 
 impl GaussianMixture {
@@ -74,16 +74,19 @@ impl GaussianMixture {
         let mut blocks = Vec::new();
         for k in 0..self.n_components() {
             let entry = |i: usize, j: usize| self.covariances.entry(k, i, j);
-            let known_block =
-                Mat::from_fn(known.len(), known.len(), |i, j| entry(known[i], known[j]));
-            let factor =
-                Cholesky::new(known_block).map_err(|pivot| Error::NotPositiveDefinite {
+            let known_block = symmetric(known.len(), |i, j| entry(known[i], known[j]));
+            let factor = Cholesky::new(known.len(), &known_block).map_err(|pivot| {
+                Error::NotPositiveDefinite {
                     component: k,
                     pivot: known[pivot],
-                })?;
+                }
+            })?;
             let whiten = |v: &dyn Fn(usize) -> f64| -> Vec<f64> {
                 (0..known.len())
-                    .map(|i| (0..=i).map(|j| factor.inverse[(i, j)] * v(j)).sum())
+                    .map(|i| {
+                        let entries = factor.inverse.row(i).iter();
+                        entries.enumerate().map(|(j, w)| w * v(j)).sum()
+                    })
                     .collect()
             };
             let residual = whiten(&|j| given[j].1 - self.means[(k, known[j])]);

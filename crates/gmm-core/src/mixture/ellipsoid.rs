@@ -1,10 +1,8 @@
 //! An ellipsoid around the rows of a block.
 
-use faer::Mat;
-
 use crate::block::{BLOCK_ROWS, Block};
 use crate::cholesky::Cholesky;
-use crate::covariance::{MomentSums, Moments, Structure, lower_triangle};
+use crate::covariance::{MomentSums, Moments, Structure, lower_triangle, symmetric};
 use crate::kernels::{Panels, Whitener};
 
 /// An ellipsoid that holds the rows of positive weight of a block.
@@ -37,13 +35,11 @@ impl Ellipsoid {
             .zip(&moments.mean)
             .map(|(s, m)| s + m)
             .collect();
-        let mut shape = Mat::from_fn(d, d, |a, b| {
-            moments.entry(a.max(b), a.min(b)) / moments.occupancy
-        });
-        let size = (0..d).map(|j| shape[(j, j)]).sum::<f64>() / d as f64;
+        let mut shape = symmetric(d, |a, b| moments.entry(a, b) / moments.occupancy);
+        let size = (0..d).map(|j| shape[j * d + j]).sum::<f64>() / d as f64;
         // Any shape is right; a round part makes that of few or equal rows regular.
         for j in 0..d {
-            shape[(j, j)] += 1e-6 * (shape[(j, j)] + size);
+            shape[j * d + j] += 1e-6 * (shape[j * d + j] + size);
         }
         let (mut centred, mut squared) = (vec![0.0; block.values().len()], [0.0; BLOCK_ROWS]);
         let mut radius = |whitener: &Whitener| {
@@ -52,7 +48,7 @@ impl Ellipsoid {
             counted.fold(0.0, f64::max).sqrt()
         };
         let unit = |a: usize, b: usize| f64::from(u8::from(a == b));
-        let Ok(factor) = Cholesky::new(shape) else {
+        let Ok(factor) = Cholesky::new(d, &shape) else {
             // All rows are one point, or nearly: a ball.
             return Some(Self {
                 radius: radius(&Whitener::new(d, unit)),
@@ -61,8 +57,8 @@ impl Ellipsoid {
             });
         };
         Some(Self {
-            radius: radius(&Whitener::new(d, |a, b| factor.inverse[(a, b)])),
-            lower: lower_triangle(d, |a, b| factor.lower[(a, b)]),
+            radius: radius(&Whitener::new(d, |a, b| factor.inverse.row(a)[b])),
+            lower: lower_triangle(d, |a, b| factor.lower.entry(a, b)),
             centre,
         })
     }
@@ -73,6 +69,7 @@ mod tests {
     use super::*;
     use crate::Samples;
     use crate::block::Frame;
+    use faer::Mat;
 
     #[test]
     fn rows_that_do_not_count_have_no_ellipsoid() {
