@@ -9,6 +9,7 @@ use gmm_testkit::naive;
 
 use super::Outcome;
 use super::bytes::Bytes;
+use super::sums::{listed, side_by_side};
 
 const EPS: f64 = f64::EPSILON;
 const LANES: f64 = BLOCK_ROWS as f64;
@@ -41,6 +42,8 @@ pub fn kernels(data: &[u8]) -> Outcome {
         .collect();
     norms(&x, &shift, &z, &factor);
     moments(&x, &shift, &z, &r);
+    listed(&x, &shift, &z, &r);
+    side_by_side(&x, &shift, &z, &r);
     joints(&mut bytes);
     Outcome::Checked
 }

@@ -21,6 +21,7 @@ mod model;
 mod npy;
 mod precision;
 mod search;
+mod sums;
 
 pub use self::csv::csv;
 pub use self::density::density;

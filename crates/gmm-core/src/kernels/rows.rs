@@ -247,7 +247,7 @@ impl ListedNorm<'_> {
 ///
 /// # Panics
 /// If a buffer has another size, or `panels` have read no rows of so many features.
-pub(crate) fn listed_sums(
+pub fn listed_sums(
     listed: &Listed,
     r: &[f64],
     shift: &[f64],
