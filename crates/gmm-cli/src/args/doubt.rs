@@ -67,7 +67,12 @@ pub(crate) struct TestArgs {
     #[arg(short = 'k', long, value_name = "LIST", default_value = "1-9", value_parser = values::component_counts)]
     pub(crate) components: ComponentCounts,
     /// Covariance form: full, tied, diag, spherical, or mclust's letters (EII to VVV)
-    #[arg(long, value_name = "FORM", default_value = "full")]
+    #[arg(
+        long,
+        visible_alias = "form",
+        value_name = "FORM",
+        default_value = "full"
+    )]
     pub(crate) covariance: CovarianceType,
     /// Number of tables per test; the smallest p-value is one over one more
     #[arg(long, short = 'b', value_name = "N", default_value = "199", value_parser = values::replicates)]

@@ -117,7 +117,12 @@ pub(crate) struct FitArgs {
     pub(crate) components: usize,
     /// Covariance form: full, tied, diag, spherical, or mclust's letters (EII to VVV) for volume, shape and orientation: E shared,
     /// V each its own, I spheres or axes of the coordinates
-    #[arg(long, value_name = "FORM", default_value = "full")]
+    #[arg(
+        long,
+        visible_alias = "form",
+        value_name = "FORM",
+        default_value = "full"
+    )]
     pub(crate) covariance: CovarianceType,
     /// Standard errors and 95 % intervals of all parameters, from so many bootstrap replicates (999 are good)
     #[arg(long, value_name = "N", value_parser = values::bootstrap_replicates)]

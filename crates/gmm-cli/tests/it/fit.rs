@@ -35,6 +35,38 @@ next: gmm predict {model} data/old_faithful.csv
     assert_eq!(ran.ok(), expected);
 }
 
+/// `--form` is to `--covariance` what `--forms` is to `--covariances`.
+#[test]
+fn options_have_a_short_name_for_covariances() {
+    let fit = |option| {
+        gmm(&[
+            "fit",
+            "data/old_faithful.csv",
+            "-k",
+            "2",
+            option,
+            "tied",
+            "--json",
+        ])
+        .ok()
+    };
+    let found = fit("--covariance");
+    assert!(found.contains("\"tied\""), "{found}");
+    assert_eq!(fit("--form"), found);
+    let select = |option| {
+        gmm(&[
+            "select",
+            "data/old_faithful.csv",
+            "-k",
+            "1-2",
+            option,
+            "diag",
+        ])
+        .ok()
+    };
+    assert_eq!(select("--forms"), select("--covariances"));
+}
+
 #[test]
 fn a_weight_is_the_row_that_many_times() {
     let folder = Folder::new();
