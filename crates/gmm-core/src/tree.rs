@@ -27,9 +27,15 @@ impl Tree {
     /// Parameters times blocks: a fifth of a millisecond, some twenty times what a task and its sums cost.
     const LEAST_WORK: usize = 8192;
 
-    /// For blocks whose rows each take as much work as a model has parameters: a few steps for each of them.
-    pub fn new(n_blocks: usize, n_parameters: usize) -> Self {
-        let least = Self::LEAST_WORK.div_ceil(n_parameters.max(1));
+    /// A leaf of a small table has so many rows for each component on average: what it makes of a component costs as much as some rows, and
+    /// sums of few rows are the ones that cancel about another place than their mean, so that they are taken twice.
+    const LEAST_ROWS: usize = 64;
+
+    /// For blocks whose rows each take as much work as a model of so many components has parameters: a few steps for each of them.
+    pub fn new(n_blocks: usize, n_components: usize, n_parameters: usize) -> Self {
+        let rows = n_components.saturating_mul(Self::LEAST_ROWS);
+        let work = Self::LEAST_WORK.div_ceil(n_parameters.max(1));
+        let least = work.max(rows.div_ceil(BLOCK_ROWS));
         let leaf = n_blocks / Self::FEWEST_LEAVES;
         Self {
             n_blocks,
@@ -161,7 +167,7 @@ mod tests {
 
     #[test]
     fn leaves_are_alike_and_merge_upwards() {
-        let little = |n_blocks| shape(Tree::new(n_blocks, 5));
+        let little = |n_blocks| shape(Tree::new(n_blocks, 1, 5));
         assert_eq!(little(0), "0");
         assert_eq!(little(16), "16");
         assert_eq!(little(17), "(8 9)");
@@ -170,19 +176,26 @@ mod tests {
 
     #[test]
     fn much_work_on_few_rows_makes_several_leaves() {
-        assert_eq!(shape(Tree::new(16, 1000)), "(8 8)");
-        assert_eq!(shape(Tree::new(16, 4000)), "(((2 2) (2 2)) ((2 2) (2 2)))");
-        assert_eq!(shape(Tree::new(3, 5000)), "(1 2)");
-        assert_eq!(shape(Tree::new(3, 20_000)), "(1 (1 1))");
-        assert_eq!(shape(Tree::new(1, usize::MAX)), "1");
-        assert_eq!(Tree::new(79, 20_000).leaf, 9);
-        assert_eq!(Tree::new(3907, 20_000).leaf, 16);
-        assert_eq!(Tree::new(100, 0).leaf, 16);
+        assert_eq!(shape(Tree::new(16, 1, 1000)), "(8 8)");
+        assert_eq!(
+            shape(Tree::new(16, 1, 4000)),
+            "(((2 2) (2 2)) ((2 2) (2 2)))"
+        );
+        assert_eq!(shape(Tree::new(3, 1, 5000)), "(1 2)");
+        assert_eq!(shape(Tree::new(3, 1, 20_000)), "(1 (1 1))");
+        assert_eq!(shape(Tree::new(1, 1, usize::MAX)), "1");
+        assert_eq!(Tree::new(79, 1, 20_000).leaf, 9);
+        // A block, eight and too many.
+        assert_eq!(Tree::new(8, 4, 20_000).leaf, 1);
+        assert_eq!(Tree::new(16, 32, 20_000).leaf, 8);
+        assert_eq!(Tree::new(16, usize::MAX, 20_000).leaf, 16);
+        assert_eq!(Tree::new(3907, 1, 20_000).leaf, 16);
+        assert_eq!(Tree::new(100, 1, 0).leaf, 16);
     }
 
     #[test]
     fn threads_see_the_same_tree_and_a_memory_each() {
-        let tree = Tree::new(3907, 5);
+        let tree = Tree::new(3907, 1, 5);
         let alone = shape(tree);
         for threads in [1, 2, 7] {
             let pool = ThreadPoolBuilder::new().num_threads(threads).build();
@@ -201,7 +214,7 @@ mod tests {
     #[test]
     fn the_first_failure_is_the_one_that_is_told() {
         let starts = |(): &mut (), blocks: Range<usize>| Ok::<_, ()>(vec![blocks.start]);
-        let tree = Tree::new(200, 5);
+        let tree = Tree::new(200, 1, 5);
         let starts = tree.reduce(&|| (), &starts, &|a, b| a.extend(b)).unwrap();
         let leaf = |(): &mut (), blocks: Range<usize>| match blocks.start {
             start if start >= 60 => Err(start),

@@ -153,5 +153,5 @@ fn ranges_along(
         Ok(ranges)
     };
     let n_blocks = Block::count(x.n_samples());
-    Tree::new(n_blocks, d * d).reduce(&|| Block::new(d), &leaf, &|a, b| summary::widen(a, b))
+    Tree::new(n_blocks, 1, d * d).reduce(&|| Block::new(d), &leaf, &|a, b| summary::widen(a, b))
 }

@@ -137,7 +137,8 @@ pub(crate) fn by_label(labels: &[usize]) -> impl Fn(&Block, &mut [f64]) + Sync {
 pub(crate) fn tasks(rows: &impl Blocks, zeros: &SufficientStatistics) -> Tree {
     let d = zeros.n_features();
     let of_component = zeros.covariance_type().structure().scatter_len(d) + d;
-    Tree::new(rows.n_blocks(), zeros.n_components() * of_component)
+    let n_components = zeros.n_components();
+    Tree::new(rows.n_blocks(), n_components, n_components * of_component)
 }
 
 /// A pass over all blocks.

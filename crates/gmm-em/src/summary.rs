@@ -99,7 +99,7 @@ fn ranges(x: &Samples<'_>) -> Result<Vec<(f64, f64)>, Error> {
         Ok(ranges)
     };
     let n_blocks = Block::count(x.n_samples());
-    Tree::new(n_blocks, 2 * d).reduce(&|| Block::new(d), &leaf, &|a, b| widen(a, b))
+    Tree::new(n_blocks, 1, 2 * d).reduce(&|| Block::new(d), &leaf, &|a, b| widen(a, b))
 }
 
 /// Ranges that hold those of both parts.
@@ -138,7 +138,7 @@ pub(crate) fn moments(
     };
     let n_blocks = Block::count(x.n_samples());
     let n_sums = structure.scatter_len(d) + d;
-    Tree::new(n_blocks, n_sums).reduce(&memory, &leaf, &Moments::merge)
+    Tree::new(n_blocks, 1, n_sums).reduce(&memory, &leaf, &Moments::merge)
 }
 
 #[cfg(test)]

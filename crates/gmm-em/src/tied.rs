@@ -128,8 +128,8 @@ fn sums(
         }
         Ok(sums)
     };
-    let n_parameters = model.n_free_parameters();
-    Tree::new(rows.n_blocks(), n_parameters).reduce(&memory, &leaf, &Sums::merge)
+    let (k, n_parameters) = (model.n_components(), model.n_free_parameters());
+    Tree::new(rows.n_blocks(), k, n_parameters).reduce(&memory, &leaf, &Sums::merge)
 }
 
 /// What a pass adds up.

@@ -40,5 +40,9 @@ pub(crate) fn gather<T: Gather>(
         Ok(gathered)
     };
     let n_blocks = Block::count(x.n_samples());
-    Tree::new(n_blocks, model.n_free_parameters()).reduce(&memory, &leaf, &T::merge)
+    Tree::new(n_blocks, model.n_components(), model.n_free_parameters()).reduce(
+        &memory,
+        &leaf,
+        &T::merge,
+    )
 }

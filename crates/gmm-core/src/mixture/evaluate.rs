@@ -402,7 +402,11 @@ impl GaussianMixture {
             }
             Ok(())
         };
-        let tree = Tree::new(Block::count(out.nrows()), self.n_free_parameters());
+        let tree = Tree::new(
+            Block::count(out.nrows()),
+            self.n_components(),
+            self.n_free_parameters(),
+        );
         match tree.fill(&memory, out, &leaf) {
             // Of several bad cells the first one is reported, whichever thread meets one first.
             Err(Error::NonFinite { .. }) => Err(x.first_non_finite()),

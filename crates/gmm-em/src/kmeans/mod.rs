@@ -136,7 +136,8 @@ impl KMeans<'_> {
     }
 
     fn tree(&self, centres: &Centres) -> Tree {
-        Tree::new(self.table().n_blocks(), centres.len() * self.x.n_features())
+        let (k, d) = (centres.len(), self.x.n_features());
+        Tree::new(self.table().n_blocks(), k, k * d)
     }
 
     fn table(&self) -> Table<'_> {
