@@ -121,7 +121,7 @@ fn moments(found: &Moments, z: &[Vec<f64>], r: &[f64]) {
         );
         for j in if is_diagonal { i..=i } else { 0..=i } {
             let at = if is_diagonal { i } else { packed_len(i) + j };
-            let size = (scatter[i][i] * scatter[j][j]).sqrt();
+            let size = scatter[i][i].sqrt() * scatter[j][j].sqrt();
             let stored = |i: usize, j: usize| off[i] / terms * (n * scatter[j][j]).sqrt();
             let bound =
                 33.0 * terms * EPS * size + stored(i, j) + stored(j, i) + n * off[i] * off[j];

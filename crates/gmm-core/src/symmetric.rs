@@ -60,9 +60,12 @@ impl Eigen {
     }
 }
 
-/// log|A| of a symmetric positive definite matrix; `None` where it is not positive definite in double precision.
+/// log|A| of a symmetric positive definite matrix; `None` where it is not positive definite in double precision, or not square.
 pub fn log_determinant(matrix: MatRef<'_, f64>) -> Option<f64> {
     let d = matrix.nrows();
+    if matrix.ncols() != d {
+        return None;
+    }
     let rows: Vec<f64> = (0..d * d).map(|at| matrix[(at % d, at / d)]).collect();
     let factor = Cholesky::new(d, &rows).ok()?;
     Some(2.0 * (factor.log_mantissa + f64::from(factor.exponent) * std::f64::consts::LN_2))
@@ -125,5 +128,7 @@ mod tests {
     fn what_is_no_covariance_has_none() {
         assert_eq!(Eigen::new(Mat::zeros(2, 3).as_ref()), None);
         assert_eq!(log_determinant(mat![[1.0, 2.0], [2.0, 1.0]].as_ref()), None);
+        assert_eq!(log_determinant(Mat::identity(2, 3).as_ref()), None);
+        assert_eq!(log_determinant(Mat::identity(3, 2).as_ref()), None);
     }
 }

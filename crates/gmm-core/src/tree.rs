@@ -24,10 +24,11 @@ impl Tree {
     const LARGEST_LEAF: usize = 16;
     /// A small table has so many leaves, if its work is enough for them.
     const FEWEST_LEAVES: usize = 8;
-    /// Parameters times blocks: a fifth of a millisecond, some twenty times what a task and its sums cost.
+    /// Parameters times blocks: a fifth of a millisecond, some twenty times what a task and its sums cost. A leaf that came of a larger one has
+    /// half of this at the least.
     const LEAST_WORK: usize = 8192;
 
-    /// A leaf of a small table has so many rows for each component on average: what it makes of a component costs as much as some rows, and
+    /// A leaf of a small table has so many rows for each component on average, or half of them: what it makes of a component costs as much as some rows, and
     /// sums of few rows are the ones that cancel about another place than their mean, so that they are taken twice.
     const LEAST_ROWS: usize = 64;
 
@@ -36,7 +37,7 @@ impl Tree {
         let rows = n_components.saturating_mul(Self::LEAST_ROWS);
         let work = Self::LEAST_WORK.div_ceil(n_parameters.max(1));
         let least = work.max(rows.div_ceil(BLOCK_ROWS));
-        let leaf = n_blocks / Self::FEWEST_LEAVES;
+        let leaf = n_blocks.div_ceil(Self::FEWEST_LEAVES);
         Self {
             n_blocks,
             leaf: leaf.max(least).min(Self::LARGEST_LEAF),
@@ -184,7 +185,12 @@ mod tests {
         assert_eq!(shape(Tree::new(3, 1, 5000)), "(1 2)");
         assert_eq!(shape(Tree::new(3, 1, 20_000)), "(1 (1 1))");
         assert_eq!(shape(Tree::new(1, 1, usize::MAX)), "1");
-        assert_eq!(Tree::new(79, 1, 20_000).leaf, 9);
+        let of_79 = "(((9 10) (10 10)) ((10 10) (10 10)))";
+        assert_eq!(shape(Tree::new(79, 1, 20_000)), of_79);
+        assert_eq!(
+            shape(Tree::new(20, 1, 20_000)),
+            "(((2 3) (2 3)) ((2 3) (2 3)))"
+        );
         // A block, eight and too many.
         assert_eq!(Tree::new(8, 4, 20_000).leaf, 1);
         assert_eq!(Tree::new(16, 32, 20_000).leaf, 8);

@@ -5,7 +5,8 @@ use gmm_core::block::BLOCK_ROWS;
 use crate::{Em, Error};
 
 /// Refuses what no memory holds: four times the statistics (those of a pass, of the part that a thread works on, and the covariances
-/// and factors of the model are as large), the products of a block, and its lanes.
+/// and factors of the model are as large), the products of a block, and its lanes. Other threads have as many of their own, and results
+/// that wait to be merged add some: they are not asked for.
 pub(crate) fn check(em: &Em, n_features: usize) -> Result<(), Error> {
     let (form, n_components) = (em.covariance, em.n_components);
     let statistics = || {

@@ -26,7 +26,7 @@ use std::fmt::Debug;
 use faer::{Mat, MatRef};
 
 /// What `run` yields with one thread, after a check that two and seven yield the same. Sums are split between threads from 4096 rows
-/// on only: a table should have several times as many.
+/// on, fewer only where rows are much work: a table should have several times as many.
 ///
 /// # Panics
 /// If they don't.

@@ -378,6 +378,23 @@ fn the_number_of_threads_changes_no_bit() {
     }
 }
 
+/// Rows that are much work are shared among threads where they are few: five blocks are several leaves.
+#[test]
+fn few_wide_rows_in_several_tasks() {
+    let x = data::overlapping(12, 1100, 48, 2).x;
+    for form in [CovarianceType::Full, CovarianceType::Tied] {
+        for precision in [Precision::Double, Precision::Mixed] {
+            let em = Em::new(2).covariance(form).precision(precision);
+            let em = em.seed(3).max_iterations(4);
+            same_for_any_number_of_threads(|| {
+                let fit = em.fit(&x).unwrap();
+                let density = fit.model().log_density(&x).unwrap();
+                (fit, density)
+            });
+        }
+    }
+}
+
 #[test]
 fn strides_and_precision_of_the_view_do_not_matter() {
     let x = data::separated(5, 700, 3, 2).rounded(1.0 / 64.0).x;
