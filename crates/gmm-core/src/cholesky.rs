@@ -1,5 +1,8 @@
 //! Cholesky factors of covariance matrices, equilibrated so that the units of the features don't matter.
 
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
+
 use crate::block::{exponent_of, scale_by_power};
 use crate::kernels::triangle::{Inverse, Triangle};
 
@@ -15,8 +18,8 @@ pub(crate) struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factors a symmetric matrix of n rows one after the other, of which only the upper triangle is read, which is the lower one column by
-    /// column; `Err(i)` names the first pivot that isn't positive.
+    /// Factors a symmetric matrix of n rows of n numbers, each of which is read from the diagonal on; `Err(i)` names the first pivot that isn't
+    /// positive.
     ///
     /// Rows and columns are first scaled by powers of two so that the diagonal lies in [1, 4). That changes no bit of the
     /// result, but keeps scales of 1e±150 in range, and makes the test of a pivot relative: a pivot below `n ε` of its own
@@ -35,6 +38,21 @@ impl Cholesky {
             log_mantissa,
             exponent: exponents.iter().sum(),
         })
+    }
+
+    /// Σ⁻¹ = W'W.
+    pub(crate) fn precision(&self) -> Mat<f64> {
+        let whitening = self.inverse.matrix();
+        let mut product = Mat::zeros(whitening.nrows(), whitening.nrows());
+        matmul(
+            product.as_mut(),
+            Accum::Replace,
+            whitening.transpose(),
+            whitening,
+            1.0,
+            Par::Seq,
+        );
+        product
     }
 
     /// Whether a symmetric matrix has a factor.

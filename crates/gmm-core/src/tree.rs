@@ -24,12 +24,11 @@ impl Tree {
     const LARGEST_LEAF: usize = 16;
     /// A small table has so many leaves, if its work is enough for them.
     const FEWEST_LEAVES: usize = 8;
-    /// Parameters times blocks: a fifth of a millisecond, some twenty times what a task and its sums cost. A leaf that came of a larger one has
-    /// half of this at the least.
+    /// Parameters times blocks that a leaf of a small table may always have: a fifth of a millisecond, some twenty times what a task and its sums
+    /// cost. Halving leaves at least half of it.
     const LEAST_WORK: usize = 8192;
-
-    /// A leaf of a small table has so many rows for each component on average, or half of them: what it makes of a component costs as much as some rows, and
-    /// sums of few rows are the ones that cancel about another place than their mean, so that they are taken twice.
+    /// Rows for each component that such a leaf may always have, on average: what it makes of a component costs as much as some rows, and sums of
+    /// few rows are the ones that cancel about another place than their mean, so that they are taken twice.
     const LEAST_ROWS: usize = 64;
 
     /// For blocks whose rows each take as much work as a model of so many components has parameters: a few steps for each of them.

@@ -321,9 +321,7 @@ fn turned(axes: &Mat<f64>, angles: &[f64]) -> Mat<f64> {
         // Not so for finite angles.
         return axes.clone();
     };
-    let whitening = factor.inverse.matrix().to_owned();
-    let inverse = product(&transposed(&whitening), &whitening);
-    product(axes, &product(&product(&plus, &plus), &inverse))
+    product(axes, &product(&product(&plus, &plus), &factor.precision()))
 }
 
 /// -H⁻¹ slope with H⁻¹ from the curvatures and the steps before (two-loop recursion, Nocedal 1980).

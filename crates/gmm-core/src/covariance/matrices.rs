@@ -1,6 +1,6 @@
 //! Matrices whose shape and orientation vary together, so that Cₖ = Dₖ Aₖ Dₖ' is any matrix of determinant 1: EEE, VEE, EVV, VVV.
 
-use faer::{Mat, MatRef};
+use faer::Mat;
 
 use super::axes;
 use super::floor::Floor;
@@ -217,8 +217,8 @@ impl<'a> Search<'a> {
     fn raise_and_invert(&mut self) -> Option<Vec<f64>> {
         let d = self.groups.first().map_or(0, |m| m.mean.len());
         let Some(floor) = self.floor else {
-            let factor = Cholesky::new(d, &self.matrix).ok()?;
-            return Some(precision(factor.inverse.matrix()));
+            let precision = Cholesky::new(d, &self.matrix).ok()?.precision();
+            return Some(symmetric(d, |i, j| precision[(i, j)]));
         };
         let scaled = Mat::from_fn(d, d, |i, j| floor.scaled(self.matrix[i * d + j], i, j));
         let Eigen {
@@ -235,21 +235,6 @@ impl<'a> Search<'a> {
         self.spectrum = values;
         Some(inverse)
     }
-}
-
-/// C⁻¹ = W'W, row by row, from W = L⁻¹.
-fn precision(inverse: MatRef<'_, f64>) -> Vec<f64> {
-    let d = inverse.nrows();
-    let mut product = Mat::zeros(d, d);
-    faer::linalg::matmul::matmul(
-        product.as_mut(),
-        faer::Accum::Replace,
-        inverse.transpose(),
-        inverse,
-        1.0,
-        faer::Par::Seq,
-    );
-    symmetric(d, |i, j| product[(i, j)])
 }
 
 /// tr(W P) of a packed scatter and a symmetric matrix.
