@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::kernels::most_probable;
 use gmm_core::{Bounds, Ellipsoid, GaussianMixture, NEGLIGIBLE, Samples, Scratch};
 use rayon::prelude::*;
 
@@ -201,13 +202,10 @@ fn labels(model: &GaussianMixture, x: &Samples<'_>, frame: &Frame) -> Result<Vec
             |(memory, scratch), (index, labels)| -> Result<(), Error> {
                 let block = rows.block(index, memory)?;
                 model.responsibilities_of_block(block, scratch);
-                let mut largest = [0.0; BLOCK_ROWS];
-                for (k, r) in (0..).zip(scratch.joint.chunks_exact(BLOCK_ROWS)) {
-                    for ((label, largest), r) in labels.iter_mut().zip(&mut largest).zip(r) {
-                        if *r > *largest {
-                            (*largest, *label) = (*r, k);
-                        }
-                    }
+                let mut most = [0; BLOCK_ROWS];
+                most_probable(&scratch.joint, &mut most);
+                for (label, most) in labels.iter_mut().zip(most) {
+                    *label = most as u32;
                 }
                 Ok(())
             },

@@ -4,6 +4,7 @@
 //! AVX2 with FMA, or plain scalar code. Each has a textbook twin in the test kit and a property test that they agree.
 //! On one machine the same instruction set is always chosen, so that a result keeps its bits.
 
+mod assign;
 mod differences;
 mod entropy;
 mod exponential;
@@ -22,6 +23,7 @@ pub(crate) mod triangle;
 mod turn;
 mod whiten;
 
+pub use assign::{most_probable, sum_others};
 pub(crate) use differences::{
     Centre, Centred, Differences, Halves, InPanels, Narrow, Near, Plain, Single, halves, padded,
 };

@@ -1,8 +1,8 @@
 //! Which component a row belongs to, and how doubtful that is.
 
 use super::GaussianMixture;
-use super::evaluate::Scratch;
 use crate::block::BLOCK_ROWS;
+use crate::kernels::{most_probable, sum_others};
 use crate::{Error, Samples};
 
 impl GaussianMixture {
@@ -15,8 +15,10 @@ impl GaussianMixture {
         let mut out = self.output(x, 1, 0usize)?;
         self.by_block(x, 1, &mut out, |model, block, scratch, out| {
             model.responsibilities_of_block(block, scratch);
-            for (i, label) in out.iter_mut().enumerate() {
-                *label = model.most_probable(scratch, i);
+            let mut labels = [0; BLOCK_ROWS];
+            most_probable(&scratch.joint, &mut labels);
+            for (out, label) in out.iter_mut().zip(labels) {
+                *out = label as usize;
             }
         })?;
         Ok(out)
@@ -46,18 +48,11 @@ impl GaussianMixture {
         let mut out = self.output(x, 1, 0.0)?;
         self.by_block(x, 1, &mut out, |model, block, scratch, out| {
             model.responsibilities_of_block(block, scratch);
-            for (i, uncertainty) in out.iter_mut().enumerate() {
-                let best = model.most_probable(scratch, i);
-                let others = (0..model.n_classes()).filter(|k| *k != best);
-                *uncertainty = others.map(|k| scratch.joint[k * BLOCK_ROWS + i]).sum();
-            }
+            let (mut labels, mut others) = ([0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
+            most_probable(&scratch.joint, &mut labels);
+            sum_others(&scratch.joint, &labels, &mut others);
+            out.copy_from_slice(&others[..out.len()]);
         })?;
         Ok(out)
-    }
-
-    /// The class of the largest responsibility of a row of the block, the first of equals.
-    fn most_probable(&self, scratch: &Scratch, row: usize) -> usize {
-        let r = |k: usize| scratch.joint[k * BLOCK_ROWS + row];
-        (1..self.n_classes()).fold(0, |best, k| if r(k) > r(best) { k } else { best })
     }
 }

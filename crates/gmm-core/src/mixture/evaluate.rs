@@ -286,6 +286,21 @@ impl GaussianMixture {
     /// [`GaussianMixture::responsibilities`] into the caller's matrix, n_samples x n_classes, of any strides. After an error
     /// it holds the rows that were done by then.
     ///
+    /// Large tables of few features are filled in a quarter of the time where the memory is used again, and in half of it where it is a zeroed
+    /// vector: the operating system clears its pages when the threads that fill it come to them. A new [`Mat`] is cleared by one thread first.
+    ///
+    /// ```
+    /// use gmm_core::faer::{MatMut, mat};
+    /// use gmm_core::{Covariances, GaussianMixture};
+    ///
+    /// let model = GaussianMixture::new(vec![0.5, 0.5], mat![[-1.0], [1.0]], Covariances::spherical(&[1.0, 1.0], 1)?)?;
+    /// let x = mat![[-40.0], [0.0], [40.0]];
+    /// let mut values = vec![0.0; 3 * 2];
+    /// model.responsibilities_into(&x, MatMut::from_column_major_slice_mut(&mut values, 3, 2))?;
+    /// assert_eq!(values[..3], [1.0, 0.5, (-80f64).exp()]);
+    /// # Ok::<(), gmm_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`GaussianMixture::log_density`], and [`Error::OutputSize`].
     pub fn responsibilities_into<'a>(
