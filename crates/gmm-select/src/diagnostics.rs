@@ -2,6 +2,7 @@
 
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::{Structure, Variation};
+use gmm_core::kernels::{distances_of_shares, largest};
 use gmm_core::symmetric::log_determinant;
 use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Samples, Scratch};
 
@@ -10,6 +11,8 @@ use crate::rows::{Gather, gather};
 
 /// Cells of the distribution of distances: the largest difference is known to within a 512th.
 const N_CELLS: usize = 512;
+/// Parts of a guide to the cells.
+const N_PARTS: usize = 1024;
 /// Smaller responsibilities add less than rounding to any sum: r d⁴ is below 1e-14 where r says that d² is some 80.
 const SMALLEST_SHARE: f64 = 1e-18;
 /// Distances beyond this are taken for it, so that no sum of squares overflows.
@@ -129,8 +132,7 @@ struct Law {
     n_features: usize,
     /// ln πₖ - ½ (D ln 2π + ln|Σₖ|).
     constants: Vec<f64>,
-    /// The squared distances below which 1, 2, ... of [`N_CELLS`] parts of the χ² law lie.
-    edges: Vec<f64>,
+    cells: Cells,
 }
 
 impl Law {
@@ -141,10 +143,53 @@ impl Law {
         Self {
             n_features: d,
             constants: (0..model.n_components()).map(constant).collect(),
-            edges: (1..N_CELLS)
-                .map(|cell| chi_squared::quantile(d, cell as f64 / N_CELLS as f64))
-                .collect(),
+            cells: Cells::new(
+                (1..N_CELLS)
+                    .map(|cell| chi_squared::quantile(d, cell as f64 / N_CELLS as f64))
+                    .collect(),
+            ),
         }
+    }
+}
+
+/// The cells of squared distances, with a guide to find one in a step or two where halving takes nine (Chen and Asau 1974).
+struct Cells {
+    /// The squared distances below which 1, 2, ... of [`N_CELLS`] parts of the χ² law lie.
+    edges: Vec<f64>,
+    /// How many edges lie in the parts before each of [`N_PARTS`] equal ones.
+    guide: Vec<usize>,
+    /// Parts per unit.
+    scale: f64,
+    /// The last edge.
+    farthest: f64,
+}
+
+impl Cells {
+    fn new(edges: Vec<f64>) -> Self {
+        let farthest = edges.last().copied().unwrap_or(1.0);
+        let mut cells = Self {
+            guide: Vec::new(),
+            scale: N_PARTS as f64 / farthest,
+            farthest,
+            edges,
+        };
+        let before = |part: usize| cells.edges.partition_point(|edge| cells.part(*edge) < part);
+        cells.guide = (0..N_PARTS).map(before).collect();
+        cells
+    }
+
+    fn part(&self, squared: f64) -> usize {
+        ((squared * self.scale) as usize).min(N_PARTS - 1)
+    }
+
+    /// How many edges are smaller; `None` if all are.
+    fn of(&self, squared: f64) -> Option<usize> {
+        if squared > self.farthest {
+            return None;
+        }
+        let before = self.guide[self.part(squared)];
+        let rest = self.edges[before..].iter();
+        Some(before + rest.take_while(|edge| **edge < squared).count())
     }
 }
 
@@ -174,7 +219,7 @@ struct Sums {
     second: CompensatedSum,
     /// Σ w r d⁴.
     fourth: CompensatedSum,
-    /// Σ w r of each cell.
+    /// Σ w r of each cell but the last.
     cells: Vec<f64>,
 }
 
@@ -185,7 +230,7 @@ impl<'a> Distances<'a> {
             squared_shares: CompensatedSum::default(),
             second: CompensatedSum::default(),
             fourth: CompensatedSum::default(),
-            cells: vec![0.0; N_CELLS],
+            cells: vec![0.0; N_CELLS - 1],
         };
         Self {
             law,
@@ -196,18 +241,20 @@ impl<'a> Distances<'a> {
 
 impl Gather for Distances<'_> {
     fn add(&mut self, block: &Block, scratch: &Scratch) {
-        for (k, sums) in self.components.iter_mut().enumerate() {
-            let shares = &scratch.joint[k * BLOCK_ROWS..k * BLOCK_ROWS + block.len()];
-            for (i, r) in shares.iter().enumerate() {
-                let w = block.weights()[i];
-                if w <= 0.0 || *r < SMALLEST_SHARE {
-                    continue;
-                }
-                // ln r = ln πₖ + ln N(x; μₖ, Σₖ) - ln p(x), in which the distance is all that isn't known.
-                let log_joint = r.ln() + scratch.log_density[i];
-                let squared = 2.0 * (self.law.constants[k] - log_joint);
-                sums.add(w, *r, squared.clamp(0.0, FARTHEST), &self.law.edges);
+        let (mut occupancy, mut squared) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
+        let components = self.components.iter_mut().zip(&self.law.constants);
+        for ((sums, constant), r) in components.zip(scratch.joint.chunks_exact(BLOCK_ROWS)) {
+            if largest(r) < SMALLEST_SHARE {
+                continue;
             }
+            // ln r = ln πₖ + ln N(x; μₖ, Σₖ) - ln p(x), in which the distance is all that isn't known.
+            distances_of_shares(r, &scratch.log_density, *constant, &mut squared);
+            let rows = occupancy.iter_mut().zip(&mut squared);
+            for ((occupancy, squared), (w, r)) in rows.zip(block.weights().iter().zip(r)) {
+                *occupancy = if *r < SMALLEST_SHARE { 0.0 } else { w * r };
+                *squared = squared.clamp(0.0, FARTHEST);
+            }
+            sums.add(&occupancy, r, &squared, &self.law.cells);
         }
     }
 
@@ -219,12 +266,25 @@ impl Gather for Distances<'_> {
 }
 
 impl Sums {
-    fn add(&mut self, w: f64, r: f64, squared: f64, edges: &[f64]) {
-        self.occupancy.add(w * r);
-        self.squared_shares.add(w * r * r);
-        self.second.add(w * r * squared);
-        self.fourth.add(w * r * squared * squared);
-        self.cells[edges.partition_point(|edge| *edge < squared)] += w * r;
+    /// Adds the rows of a block, whose occupancies are w r.
+    fn add(&mut self, occupancy: &[f64], r: &[f64], squared: &[f64; BLOCK_ROWS], cells: &Cells) {
+        let fourth = squared.map(|squared| squared * squared);
+        let sums = [
+            (&mut self.occupancy, &[1.0; BLOCK_ROWS][..]),
+            (&mut self.squared_shares, r),
+            (&mut self.second, squared),
+            (&mut self.fourth, &fourth),
+        ];
+        for (sum, terms) in sums {
+            sum.add_weighted(occupancy, terms);
+        }
+        let counted = occupancy.iter().zip(squared).filter(|(o, _)| **o > 0.0);
+        for (occupancy, squared) in counted {
+            // Beyond the last edge lies what is left of the whole.
+            if let Some(cell) = cells.of(*squared) {
+                self.cells[cell] += occupancy;
+            }
+        }
     }
 
     fn merge(&mut self, later: &Self) {
@@ -315,5 +375,27 @@ fn rows_needed(form: CovarianceType, n_features: usize, n_components: usize) -> 
         (8.0 / d).ceil()
     } else {
         1.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At the edges, next to them, and anywhere.
+    #[test]
+    fn the_guide_finds_the_cells_that_halving_finds() {
+        for d in [1, 2, 16, 300] {
+            let law = |cell: usize| chi_squared::quantile(d, cell as f64 / N_CELLS as f64);
+            let cells = Cells::new((1..N_CELLS).map(law).collect());
+            let edges = cells.edges.iter().copied();
+            let near = edges.flat_map(|edge| [edge.next_down(), edge, edge.next_up()]);
+            let anywhere = (0..20_000).map(|i| f64::from(i) * 1e-4 * d as f64);
+            for squared in near.chain(anywhere).chain([0.0, FARTHEST]) {
+                let smaller = cells.edges.partition_point(|edge| *edge < squared);
+                let expected = Some(smaller).filter(|cell| *cell < N_CELLS - 1);
+                assert_eq!(cells.of(squared), expected, "{squared} of {d} features");
+            }
+        }
     }
 }

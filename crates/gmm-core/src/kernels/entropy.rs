@@ -1,4 +1,4 @@
-//! How doubtful the responsibilities of the rows of a block are.
+//! What the responsibilities of the rows of a block say: how doubtful they are, and how far the rows lie from a component.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -51,6 +51,42 @@ impl WithSimd for Entropies<'_> {
         }
         for largest in self.loss {
             *largest = -ln_of_normal(*largest);
+        }
+    }
+}
+
+/// `squared[i] = 2 (constant - ln rᵢ - lᵢ)`: the squared Mahalanobis distances of rows from a component, by its responsibilities r and the log-densities
+/// l of the rows, with constant = ln π - ½ (D ln 2π + ln|Σ|). Some number where r is 0 or subnormal.
+///
+/// # Panics
+/// If a buffer holds another number of values than a block has lanes.
+pub fn distances_of_shares(r: &[f64], log_density: &[f64], constant: f64, squared: &mut [f64]) {
+    assert_eq!([r.len(), log_density.len()], [BLOCK_ROWS; 2]);
+    assert_eq!(squared.len(), BLOCK_ROWS);
+    Arch::new().dispatch(DistancesOfShares {
+        r,
+        log_density,
+        constant,
+        squared,
+    });
+}
+
+#[doc(hidden)]
+pub struct DistancesOfShares<'a> {
+    pub r: &'a [f64],
+    pub log_density: &'a [f64],
+    pub constant: f64,
+    pub squared: &'a mut [f64],
+}
+
+impl WithSimd for DistancesOfShares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let lanes = self.r.iter().zip(self.log_density);
+        for (squared, (r, log_density)) in self.squared.iter_mut().zip(lanes) {
+            *squared = 2.0 * (self.constant - (ln_of_normal(*r) + log_density));
         }
     }
 }

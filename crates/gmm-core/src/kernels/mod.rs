@@ -27,7 +27,7 @@ pub use assign::{most_probable, sum_others};
 pub(crate) use differences::{
     Centre, Centred, Differences, Halves, InPanels, Narrow, Near, Plain, Single, halves, padded,
 };
-pub use entropy::entropies;
+pub use entropy::{distances_of_shares, entropies};
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{largest, weighted_range};
 pub(crate) use frame::to_frame;
@@ -55,7 +55,7 @@ pub mod operations {
     pub use super::differences::{
         Centre, Centred, Differences, Halves, InPanels, Lanes, Narrow, Near, Plain, Single, padded,
     };
-    pub use super::entropy::Entropies;
+    pub use super::entropy::{DistancesOfShares, Entropies};
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::panels::{PanelMemory, ReadPanels};

@@ -1,8 +1,8 @@
-//! How doubtful responsibilities are, against the definition.
+//! What responsibilities say, against the definitions.
 
 use gmm_core::block::BLOCK_ROWS;
-use gmm_core::kernels::entropies;
-use gmm_core::kernels::operations::Entropies;
+use gmm_core::kernels::operations::{DistancesOfShares, Entropies};
+use gmm_core::kernels::{distances_of_shares, entropies};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -45,6 +45,28 @@ proptest! {
                 let expected = -largest.ln();
                 prop_assert!((loss[i] - expected).abs() <= 4.0 * EPS * expected, "{} {expected}", loss[i]);
             }
+        }
+    }
+
+    #[test]
+    fn distances_follow_from_shares_and_densities(
+        r in vec(prop_oneof![3 => 0.0..=1.0, 1 => Just(1.0), 2 => (0.0f64..40.0).prop_map(|x| (-x).exp())], BLOCK_ROWS),
+        log_density in vec(-1e3..1e3, BLOCK_ROWS),
+        constant in -1e3..1e3,
+    ) {
+        let results = on_each(&vec![f64::NAN; BLOCK_ROWS], |set, squared| {
+            set.dispatch(DistancesOfShares { r: &r, log_density: &log_density, constant, squared });
+        });
+        let mut squared = vec![f64::NAN; BLOCK_ROWS];
+        distances_of_shares(&r, &log_density, constant, &mut squared);
+        for found in &results {
+            prop_assert_eq!(bits(found), bits(&squared));
+        }
+        for i in (0..BLOCK_ROWS).filter(|i| r[*i] >= f64::MIN_POSITIVE) {
+            let expected = 2.0 * (constant - (r[i].ln() + log_density[i]));
+            // A logarithm to 2.5 ε of itself, a sum and a difference, on both sides.
+            let bound = 2.0 * EPS * (4.5 * r[i].ln().abs() + 4.0 * log_density[i].abs() + 2.0 * constant.abs());
+            prop_assert!((squared[i] - expected).abs() <= bound, "{} {expected}", squared[i]);
         }
     }
 }
