@@ -202,10 +202,10 @@ fn labels(model: &GaussianMixture, x: &Samples<'_>, frame: &Frame) -> Result<Vec
             |(memory, scratch), (index, labels)| -> Result<(), Error> {
                 let block = rows.block(index, memory)?;
                 model.responsibilities_of_block(block, scratch);
-                let mut most = [0; BLOCK_ROWS];
-                most_probable(&scratch.joint, &mut most);
-                for (label, most) in labels.iter_mut().zip(most) {
-                    *label = most as u32;
+                let mut found = [0; BLOCK_ROWS];
+                most_probable(&scratch.joint, &mut found);
+                for (label, found) in labels.iter_mut().zip(found) {
+                    *label = found as u32;
                 }
                 Ok(())
             },

@@ -152,11 +152,11 @@ impl Law {
     }
 }
 
-/// The cells of squared distances, with a guide to find one in a step or two where halving takes nine (Chen and Asau 1974).
+/// The cells of squared distances, with a guide from which a row's cell is a few steps away (Chen and Asau 1974); halving takes nine.
 struct Cells {
     /// The squared distances below which 1, 2, ... of [`N_CELLS`] parts of the χ² law lie.
     edges: Vec<f64>,
-    /// How many edges lie in the parts before each of [`N_PARTS`] equal ones.
+    /// For each of [`N_PARTS`] equal parts of the distances up to the last edge: how many edges lie in earlier parts.
     guide: Vec<usize>,
     /// Parts per unit.
     scale: f64,
@@ -385,12 +385,12 @@ mod tests {
     /// At the edges, next to them, and anywhere.
     #[test]
     fn the_guide_finds_the_cells_that_halving_finds() {
-        for d in [1, 2, 16, 300] {
+        for d in [1, 2, 16, 10_000] {
             let law = |cell: usize| chi_squared::quantile(d, cell as f64 / N_CELLS as f64);
             let cells = Cells::new((1..N_CELLS).map(law).collect());
             let edges = cells.edges.iter().copied();
             let near = edges.flat_map(|edge| [edge.next_down(), edge, edge.next_up()]);
-            let anywhere = (0..20_000).map(|i| f64::from(i) * 1e-4 * d as f64);
+            let anywhere = (0..20_000).map(|i| f64::from(i) * 1.1 / 20_000.0 * cells.farthest);
             for squared in near.chain(anywhere).chain([0.0, FARTHEST]) {
                 let smaller = cells.edges.partition_point(|edge| *edge < squared);
                 let expected = Some(smaller).filter(|cell| *cell < N_CELLS - 1);

@@ -6,7 +6,6 @@
 
 mod assign;
 mod differences;
-mod entropy;
 mod exponential;
 mod extremes;
 mod frame;
@@ -18,6 +17,7 @@ mod reach;
 mod real;
 mod rows;
 mod scatter;
+mod shares;
 mod side_by_side;
 pub(crate) mod triangle;
 mod turn;
@@ -27,7 +27,6 @@ pub use assign::{most_probable, sum_others};
 pub(crate) use differences::{
     Centre, Centred, Differences, Halves, InPanels, Narrow, Near, Plain, Single, halves, padded,
 };
-pub use entropy::{distances_of_shares, entropies};
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{largest, weighted_range};
 pub(crate) use frame::to_frame;
@@ -43,6 +42,7 @@ pub(crate) use rows::ListedNorm;
 pub use rows::{Listed, Marks, above, listed_sums};
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
+pub use shares::{distances_of_shares, entropies};
 pub(crate) use side_by_side::{FEW, MANY, SumsSideBySide, n_side_by_side};
 pub(crate) use turn::{SIDE, rows_to_lanes};
 pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm};
@@ -52,10 +52,10 @@ pub use whiten::{Whitener, scaled_norm};
 /// (`Arch::V3(..).dispatch(..)`), not only on the best one. The functions above check sizes; operations don't.
 #[doc(hidden)]
 pub mod operations {
+    pub use super::assign::{MostProbable, SumOthers};
     pub use super::differences::{
         Centre, Centred, Differences, Halves, InPanels, Lanes, Narrow, Near, Plain, Single, padded,
     };
-    pub use super::entropy::{DistancesOfShares, Entropies};
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::panels::{PanelMemory, ReadPanels};
@@ -63,6 +63,7 @@ pub mod operations {
     pub use super::real::Real;
     pub use super::rows::{Above, ListedNorm, ListedSums};
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums, StoredSums};
+    pub use super::shares::{DistancesOfShares, Entropies};
     pub use super::side_by_side::SumsSideBySide;
     pub use super::whiten::{Line, ScaledNorm, SquaredNorm};
 }

@@ -11,6 +11,7 @@ mod extrapolate;
 mod log_responsibilities;
 mod near;
 mod noise;
+mod output;
 mod sample;
 mod single;
 mod tiny;

@@ -1,8 +1,8 @@
 //! The kernels for many linear functions at a time and for nearest points, on every instruction set of this machine: see `kernels`.
 
 use gmm_core::block::BLOCK_ROWS;
-use gmm_core::kernels::operations::{Apply, CrossSums, KeepNearest};
-use gmm_core::kernels::{LinearMap, cross_sums, keep_nearest};
+use gmm_core::kernels::operations::{Apply, CrossSums, KeepNearest, MostProbable, SumOthers};
+use gmm_core::kernels::{LinearMap, cross_sums, keep_nearest, most_probable, sum_others};
 use gmm_testkit::naive;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -105,6 +105,30 @@ proptest! {
                     }
                 }
                 prop_assert_eq!((least[i].to_bits(), labels[i]), (nearest.0.to_bits(), nearest.1));
+            }
+        }
+    }
+
+    #[test]
+    fn the_most_probable_of_several_classes_and_the_rest(
+        r in (1usize..20).prop_flat_map(|k| vec(prop_oneof![4 => 0.0..=1.0, 1 => Just(0.0), 1 => Just(0.5)], k * BLOCK_ROWS)),
+    ) {
+        let n_classes = r.len() / BLOCK_ROWS;
+        let start = (vec![u64::MAX; BLOCK_ROWS], vec![f64::NAN; BLOCK_ROWS]);
+        let found = on_each(&start, |set, (labels, sums)| {
+            set.dispatch(MostProbable { r: &r, labels });
+            set.dispatch(SumOthers { r: &r, labels, sums });
+        });
+        let mut checked = start.clone();
+        most_probable(&r, &mut checked.0);
+        sum_others(&r, &checked.0, &mut checked.1);
+        for (labels, sums) in found.into_iter().chain([checked]) {
+            for i in 0..BLOCK_ROWS {
+                let of = |k: usize| r[k * BLOCK_ROWS + i];
+                let best = (1..n_classes).fold(0, |best, k| if of(k) > of(best) { k } else { best });
+                // Every lane is a chain of its own: no instruction set changes a bit. Without others it is 0, and not -0.
+                let others = (0..n_classes).filter(|k| *k != best).fold(0.0, |sum, k| sum + of(k));
+                prop_assert_eq!((labels[i], sums[i].to_bits()), (best as u64, others.to_bits()));
             }
         }
     }

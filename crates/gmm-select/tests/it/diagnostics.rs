@@ -29,6 +29,35 @@ fn shape_of(x: &Mat<f64>) -> ComponentShape {
 }
 
 /// Moments and the largest difference, from tables of responsibilities and distances.
+/// Wherever it is: at 1e200 every density is 0 and every distance too far for its square.
+#[test]
+fn a_row_of_weight_0_counts_as_left_out() {
+    let x = matrix(&data::overlapping(8, 300, 2, 3).rows());
+    let model = Em::new(3).fit(&x).unwrap().into_model();
+    let weights: Vec<f64> = (0..300).map(|i| f64::from(i % 7 != 5)).collect();
+    let kept: Vec<usize> = (0..300).filter(|i| weights[*i] > 0.0).collect();
+    let without = Mat::from_fn(kept.len(), 2, |i, j| x[(kept[i], j)]);
+    let far = Mat::from_fn(
+        300,
+        2,
+        |i, j| if weights[i] > 0.0 { x[(i, j)] } else { 1e200 },
+    );
+    let found = [&x, &far]
+        .map(|x| Diagnostics::new(&model, Samples::from(x).with_weights(&weights)).unwrap());
+    let expected = Diagnostics::new(&model, &without).unwrap();
+    for found in found {
+        for (one, other) in found.components().iter().zip(expected.components()) {
+            // The same numbers in other sums.
+            let near = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs();
+            assert!(near(one.occupancy, other.occupancy));
+            assert!(near(one.spread, other.spread));
+            assert!(near(one.kurtosis_ratio, other.kurtosis_ratio));
+            assert!(near(one.distance, other.distance));
+            assert_eq!(one.finding, other.finding);
+        }
+    }
+}
+
 #[test]
 fn numbers_are_those_of_their_definitions() {
     let x = matrix(&data::overlapping(8, 700, 2, 3).rows());

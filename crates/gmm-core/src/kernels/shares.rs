@@ -56,7 +56,7 @@ impl WithSimd for Entropies<'_> {
 }
 
 /// `squared[i] = 2 (constant - ln rᵢ - lᵢ)`: the squared Mahalanobis distances of rows from a component, by its responsibilities r and the log-densities
-/// l of the rows, with constant = ln π - ½ (D ln 2π + ln|Σ|). Some number where r is 0 or subnormal.
+/// l of the rows, with constant = ln π - ½ (D ln 2π + ln|Σ|). +∞ where l is -∞ and r is 1; some number or NaN where r is 0 or subnormal.
 ///
 /// # Panics
 /// If a buffer holds another number of values than a block has lanes.
