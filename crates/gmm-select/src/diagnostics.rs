@@ -2,7 +2,7 @@
 
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::{Structure, Variation};
-use gmm_core::kernels::{distances_of_shares, largest};
+use gmm_core::kernels::{distances_of_responsibilities, largest};
 use gmm_core::symmetric::log_determinant;
 use gmm_core::{CompensatedSum, CovarianceType, GaussianMixture, Samples, Scratch};
 
@@ -248,7 +248,7 @@ impl Gather for Distances<'_> {
                 continue;
             }
             // ln r = ln πₖ + ln N(x; μₖ, Σₖ) - ln p(x), in which the distance is all that isn't known.
-            distances_of_shares(r, &scratch.log_density, *constant, &mut squared);
+            distances_of_responsibilities(r, &scratch.log_density, *constant, &mut squared);
             let rows = occupancy.iter_mut().zip(&mut squared);
             for ((occupancy, squared), (w, r)) in rows.zip(block.weights().iter().zip(r)) {
                 *occupancy = if *r < SMALLEST_SHARE { 0.0 } else { w * r };

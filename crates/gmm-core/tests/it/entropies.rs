@@ -1,8 +1,8 @@
 //! What responsibilities say, against the definitions.
 
 use gmm_core::block::BLOCK_ROWS;
-use gmm_core::kernels::operations::{DistancesOfShares, Entropies};
-use gmm_core::kernels::{distances_of_shares, entropies};
+use gmm_core::kernels::operations::{DistancesOfResponsibilities, Entropies};
+use gmm_core::kernels::{distances_of_responsibilities, entropies};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -49,16 +49,16 @@ proptest! {
     }
 
     #[test]
-    fn distances_follow_from_shares_and_densities(
+    fn distances_follow_from_responsibilities_and_densities(
         r in vec(prop_oneof![3 => 0.0..=1.0, 1 => Just(1.0), 2 => (0.0f64..40.0).prop_map(|x| (-x).exp())], BLOCK_ROWS),
         log_density in vec(-1e3..1e3, BLOCK_ROWS),
         constant in -1e3..1e3,
     ) {
         let results = on_each(&vec![f64::NAN; BLOCK_ROWS], |set, squared| {
-            set.dispatch(DistancesOfShares { r: &r, log_density: &log_density, constant, squared });
+            set.dispatch(DistancesOfResponsibilities { r: &r, log_density: &log_density, constant, squared });
         });
         let mut squared = vec![f64::NAN; BLOCK_ROWS];
-        distances_of_shares(&r, &log_density, constant, &mut squared);
+        distances_of_responsibilities(&r, &log_density, constant, &mut squared);
         for found in &results {
             prop_assert_eq!(bits(found), bits(&squared));
         }

@@ -60,10 +60,15 @@ impl WithSimd for Entropies<'_> {
 ///
 /// # Panics
 /// If a buffer holds another number of values than a block has lanes.
-pub fn distances_of_shares(r: &[f64], log_density: &[f64], constant: f64, squared: &mut [f64]) {
+pub fn distances_of_responsibilities(
+    r: &[f64],
+    log_density: &[f64],
+    constant: f64,
+    squared: &mut [f64],
+) {
     assert_eq!([r.len(), log_density.len()], [BLOCK_ROWS; 2]);
     assert_eq!(squared.len(), BLOCK_ROWS);
-    Arch::new().dispatch(DistancesOfShares {
+    Arch::new().dispatch(DistancesOfResponsibilities {
         r,
         log_density,
         constant,
@@ -72,14 +77,14 @@ pub fn distances_of_shares(r: &[f64], log_density: &[f64], constant: f64, square
 }
 
 #[doc(hidden)]
-pub struct DistancesOfShares<'a> {
+pub struct DistancesOfResponsibilities<'a> {
     pub r: &'a [f64],
     pub log_density: &'a [f64],
     pub constant: f64,
     pub squared: &'a mut [f64],
 }
 
-impl WithSimd for DistancesOfShares<'_> {
+impl WithSimd for DistancesOfResponsibilities<'_> {
     type Output = ();
 
     #[inline(always)]
