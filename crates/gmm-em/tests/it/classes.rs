@@ -209,7 +209,7 @@ proptest! {
         let em = Em::new(k).covariance(form).initialization(start).regularization(regularization).rescue(rescue)
             .acceleration(acceleration).precision(precision).proportions(proportions).noise(noise).seed(seed).max_iterations(60);
         let Ok(fit) = em.fit(samples) else { return Ok(()) };
-        assert_ascent(&fit, precision, noise.is_some(), d);
+        assert_ascent(&em, samples, &fit, precision);
         let again = fit.model().log_likelihood(samples).unwrap();
         prop_assert!((again - fit.report().log_likelihood).abs() <= slack(&fit, d).max(1e-9 * again.abs()));
         let w0 = fit.model().noise().map_or(0.0, |noise| noise.weight());
