@@ -407,9 +407,10 @@ mod tests {
 
         /// A row that is the sum of two others leaves a pivot of rounding errors, whatever follows.
         #[test]
-        fn the_first_bad_pivot_is_named(mut a in matrices(), at in 2..40usize) {
+        fn the_first_bad_pivot_is_named(mut a in matrices(), at in 0..40usize) {
             let n = a.len();
-            prop_assume!(at < n);
+            prop_assume!(n > 2);
+            let at = 2 + at % (n - 2);
             // Sums of whole numbers are exact: what is left of the pivot is rounding of the factor, below n ε.
             for row in &mut a {
                 row.iter_mut().for_each(|v| *v = (*v * 64.0).round().clamp(-9.0, 9.0));

@@ -2,6 +2,7 @@
 
 use faer::Mat;
 
+use super::tiny::largest_of_lanes;
 use super::{GaussianMixture, Scratch};
 use crate::block::{BLOCK_ROWS, Block};
 use crate::{Error, Samples};
@@ -37,24 +38,23 @@ impl GaussianMixture {
     fn log_responsibilities_of_block(&self, block: &Block, scratch: &mut Scratch) {
         self.log_joint_of_block(block, scratch);
         let mut log_joint = scratch.joint.clone();
+        let largest = largest_of_lanes(&log_joint);
         self.normalize_block(block, scratch);
-        for i in 0..BLOCK_ROWS {
-            let lanes = || (i..log_joint.len()).step_by(BLOCK_ROWS);
-            // f64::max passes over a NaN, which stands for an infinite distance.
-            let largest = lanes().fold(f64::NEG_INFINITY, |m, at| m.max(log_joint[at]));
-            if largest == f64::NEG_INFINITY {
-                lanes().for_each(|at| log_joint[at] = scratch.joint[at].ln());
-                continue;
-            }
-            // log r = (joint - m) - log Σ exp(joint - m), and the sum is the reciprocal of the largest responsibility. What is
-            // near 0 is never added to m, which may be 1e300.
-            let log_largest = lanes().fold(0.0f64, |r, at| r.max(scratch.joint[at])).ln();
-            for at in lanes() {
-                let log_r = (log_joint[at] - largest) + log_largest;
-                log_joint[at] = if log_r.is_nan() {
-                    f64::NEG_INFINITY
+        // log r = (joint - m) - log Σ exp(joint - m), and the sum is the reciprocal of the largest responsibility. What is
+        // near 0 is never added to m, which may be 1e300.
+        let log_largest = largest_of_lanes(&scratch.joint).map(f64::ln);
+        let components = log_joint.chunks_exact_mut(BLOCK_ROWS);
+        for (log_joint, r) in components.zip(scratch.joint.chunks_exact(BLOCK_ROWS)) {
+            for (i, log_r) in log_joint.iter_mut().enumerate() {
+                *log_r = if largest[i] == f64::NEG_INFINITY {
+                    r[i].ln()
                 } else {
-                    log_r
+                    let log_r = (*log_r - largest[i]) + log_largest[i];
+                    if log_r.is_nan() {
+                        f64::NEG_INFINITY
+                    } else {
+                        log_r
+                    }
                 };
             }
         }

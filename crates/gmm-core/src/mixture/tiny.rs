@@ -9,25 +9,15 @@ const TINY: f64 = 1.0 / 1_099_511_627_776.0;
 
 impl GaussianMixture {
     /// maxₖ of the log-joint densities, lane by lane, if a component has a tiny weight: what [`restore_tiny`](Self::restore_tiny) will ask for.
-    pub(super) fn largest_for_tiny(&self, joint: &[f64]) -> Option<Vec<f64>> {
-        self.weights.iter().any(is_tiny).then(|| {
-            let mut largest = vec![f64::NEG_INFINITY; BLOCK_ROWS];
-            for component in joint.chunks_exact(BLOCK_ROWS) {
-                // f64::max passes over a NaN, which stands for an infinite distance.
-                (largest.iter_mut().zip(component)).for_each(|(m, v)| *m = m.max(*v));
-            }
-            largest
-        })
+    pub(super) fn largest_for_tiny(&self, joint: &[f64]) -> Option<[f64; BLOCK_ROWS]> {
+        (self.weights.iter().any(is_tiny)).then(|| largest_of_lanes(joint))
     }
 
     /// Computes the responsibilities of components of tiny weight again, with the weight's power of two kept apart:
     /// rₖ = r_max 2^e exp(log(πₖ 2^-e N(x; μₖ, Σₖ)) - m), where m and r_max are the largest log-joint density and responsibility of the row.
     #[cold]
     pub(super) fn restore_tiny(&self, block: &Block, largest: &[f64], scratch: &mut Scratch) {
-        let mut of_largest = [0.0f64; BLOCK_ROWS];
-        for component in scratch.joint.chunks_exact(BLOCK_ROWS) {
-            (of_largest.iter_mut().zip(component)).for_each(|(m, r)| *m = m.max(*r));
-        }
+        let of_largest = largest_of_lanes(&scratch.joint);
         let mut squared = [0.0; BLOCK_ROWS];
         let tiny = (0..self.n_components()).filter(|k| is_tiny(&self.weights[*k]));
         for k in tiny {
@@ -45,6 +35,15 @@ impl GaussianMixture {
             }
         }
     }
+}
+
+/// The largest number of each lane over all components. A NaN, which stands for an infinite distance, counts as -inf.
+pub(super) fn largest_of_lanes(joint: &[f64]) -> [f64; BLOCK_ROWS] {
+    let mut largest = [f64::NEG_INFINITY; BLOCK_ROWS];
+    for component in joint.chunks_exact(BLOCK_ROWS) {
+        (largest.iter_mut().zip(component)).for_each(|(m, v)| *m = m.max(*v));
+    }
+    largest
 }
 
 fn is_tiny(weight: &f64) -> bool {

@@ -2,7 +2,7 @@
 
 use gmm_core::faer::{Mat, mat};
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
-use gmm_em::{Em, Start};
+use gmm_em::{Em, NoiseVolume, Start};
 use gmm_select::{ComponentShape, Diagnostics, Finding};
 use gmm_testkit::{data, same_for_any_number_of_threads};
 
@@ -28,7 +28,6 @@ fn shape_of(x: &Mat<f64>) -> ComponentShape {
     Diagnostics::new(&model, x).unwrap().components()[0]
 }
 
-/// Moments and the largest difference, from tables of responsibilities and distances.
 /// Wherever it is: at 1e200 every density is 0 and every distance too far for its square.
 #[test]
 fn a_row_of_weight_0_counts_as_left_out() {
@@ -65,21 +64,35 @@ fn numbers_are_those_of_their_definitions() {
     let x = matrix(&data::overlapping(8, 700, 2, 3).rows());
     let weights: Vec<f64> = (0..700).map(|i| f64::from(i % 4 != 0) + 0.25).collect();
     let samples = Samples::from(&x).with_weights(&weights);
-    let model = Em::new(3).fit(samples).unwrap().into_model();
-    let found = Diagnostics::new(&model, samples).unwrap();
+    for noise in [None, Some(NoiseVolume::Box)] {
+        let model = Em::new(3).noise(noise).fit(samples).unwrap().into_model();
+        assert_eq!(model.n_classes(), 3 + usize::from(noise.is_some()));
+        assert_definitions(&model, samples);
+    }
+    let model = Em::new(3).fit(&x).unwrap().into_model();
+    let x = matrix(&data::overlapping(8, 20_000, 2, 3).rows());
+    same_for_any_number_of_threads(|| Diagnostics::new(&model, &x).unwrap());
+}
+
+/// Moments and the largest difference, from tables of responsibilities and distances.
+fn assert_definitions(model: &GaussianMixture, samples: Samples<'_>) {
+    let n_samples = samples.n_samples();
+    let weights = samples.weights().unwrap();
+    let found = Diagnostics::new(model, samples).unwrap();
+    assert_eq!(found.components().len(), model.n_components());
     let (r, squared) = (
-        model.responsibilities(&x).unwrap(),
-        model.mahalanobis_squared(&x).unwrap(),
+        model.responsibilities(samples).unwrap(),
+        model.mahalanobis_squared(samples).unwrap(),
     );
     for (k, shape) in found.components().iter().enumerate() {
         let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
-            (0..700)
+            (0..n_samples)
                 .map(|i| weights[i] * f(r[(i, k)], squared[(i, k)]))
                 .sum()
         };
         let n = sum(&|r, _| r);
         let (second, fourth) = (sum(&|r, s| r * s) / n, sum(&|r, s| r * s * s) / n);
-        // Distances come from logarithms near 10 and are good to 1e-14; 700 of them are summed.
+        // Distances come from logarithms near 10 and are good to 1e-14; hundreds of them are summed.
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-11 * b.abs();
         assert!(near(shape.occupancy, n));
         assert!(near(shape.spread, second / 2.0));
@@ -97,7 +110,7 @@ fn numbers_are_those_of_their_definitions() {
             let after = sum(&|r, s| if s <= limit { r } else { 0.0 }) / n;
             (before - law).abs().max((after - law).abs())
         };
-        let largest = (0..700).map(at).fold(0.0, f64::max);
+        let largest = (0..n_samples).map(at).fold(0.0, f64::max);
         assert!(shape.distance <= largest + 1e-12);
         assert!(shape.distance >= largest - 2.0 / 512.0);
         assert!(near(
@@ -105,8 +118,6 @@ fn numbers_are_those_of_their_definitions() {
             shape.distance * effective.sqrt()
         ));
     }
-    let x = matrix(&data::overlapping(8, 20_000, 2, 3).rows());
-    same_for_any_number_of_threads(|| Diagnostics::new(&model, &x).unwrap());
 }
 
 /// The documentation promises fewer than one false alarm in a hundred.
