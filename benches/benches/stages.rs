@@ -139,7 +139,8 @@ fn kernels(c: &mut Criterion) {
             });
         });
         let mut together = vec![0.0; 8 * (1 + d + packed_len(d))];
-        let joint = r.repeat(8);
+        let mut joint = Aligned::zeros(8 * BLOCK_ROWS);
+        joint.copy_from_slice(&r.repeat(8));
         group.throughput(Throughput::Elements((8 * BLOCK_ROWS * d * d) as u64));
         group.bench_function(format!("scatter_side_by_side/d={d}"), |b| {
             b.iter(|| {

@@ -230,7 +230,7 @@ impl ListedNorm<'_> {
             }
         }
         let z = f64::vectors::<S>(z);
-        let squared = sum_squares::<f64, S, V>(simd, self.whitener.map(), None, z, V);
+        let squared = sum_squares::<f64, S, V, 0>(simd, self.whitener.map(), None, z, V);
         let mut values = [0.0; WIDE * MOST_LANES];
         f64::vectors_mut::<S>(&mut values)[..V]
             .copy_from_slice(&self.line.of::<S, V>(simd, squared));

@@ -36,10 +36,14 @@ impl<T: Real> Line<T> {
     pub(super) fn of<S: Simd, const V: usize>(
         self,
         simd: S,
-        squared: [T::Vector<S>; V],
+        mut squared: [T::Vector<S>; V],
     ) -> [T::Vector<S>; V] {
         let (factor, addend) = (T::splat(simd, self.factor), T::splat(simd, self.addend));
-        squared.map(|s| T::mul_add(simd, s, factor, addend))
+        // A loop and no `map`, whose closure would be a call here.
+        for s in &mut squared {
+            *s = T::mul_add(simd, *s, factor, addend);
+        }
+        squared
     }
 }
 
@@ -216,17 +220,29 @@ impl<T: Real, D: Differences<T>> WithSimd for SquaredNorm<'_, T, D> {
     fn with_simd<S: Simd>(self, simd: S) {
         // AVX2 has 16 registers: two vectors a row there.
         if S::F64_LANES == 8 {
-            self.run::<S, 4>(simd);
+            self.by_rows::<S, 4>(simd);
         } else {
-            self.run::<S, 2>(simd);
+            self.by_rows::<S, 2>(simd);
         }
     }
 }
 
 impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
-    /// V vectors of rows at a time. Their differences, D x V vectors side by side, stay in the first cache; stored ones are read where they stand.
     #[inline(always)]
-    fn run<S: Simd, const V: usize>(self, simd: S) {
+    fn by_rows<S: Simd, const V: usize>(self, simd: S) {
+        match self.whitener.map.n_rows() {
+            1 => self.run::<S, V, 1>(simd),
+            2 => self.run::<S, V, 2>(simd),
+            3 => self.run::<S, V, 3>(simd),
+            ROWS => self.run::<S, V, ROWS>(simd),
+            _ => self.run::<S, V, 0>(simd),
+        }
+    }
+
+    /// V vectors of rows at a time. Their differences, D x V vectors side by side, stay in the first cache; stored ones are read where they stand.
+    /// W has R rows, or any number of them if R is 0: of few the loops are known to the compiler.
+    #[inline(always)]
+    fn run<S: Simd, const V: usize, const R: usize>(self, simd: S) {
         let Self {
             whitener: Whitener { map },
             differences,
@@ -240,7 +256,7 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
             let stride = padded::<T>() / T::lanes::<S>();
             for (lane, out) in out {
                 let z = &z[lane * V..];
-                let sum = sum_squares::<T, S, V>(simd, map, origin, z, stride);
+                let sum = sum_squares::<T, S, V, R>(simd, map, origin, z, stride);
                 out.copy_from_slice(&line.of::<S, V>(simd, sum));
             }
             return;
@@ -250,15 +266,15 @@ impl<T: Real, D: Differences<T>> SquaredNorm<'_, T, D> {
             for (z, lanes) in z.chunks_exact_mut(V).zip(differences.features::<S>()) {
                 z.copy_from_slice(&lanes.load::<V>(simd, lane * V));
             }
-            let sum = sum_squares::<T, S, V>(simd, map, origin, z, V);
+            let sum = sum_squares::<T, S, V, R>(simd, map, origin, z, V);
             out.copy_from_slice(&line.of::<S, V>(simd, sum));
         }
     }
 }
 
-/// `‖W z + origin‖²` of V vectors of rows, of which feature j starts at vector `j stride` of `z`.
+/// `‖W z + origin‖²` of V vectors of rows, of which feature j starts at vector `j stride` of `z`. W has R rows, or any number of them if R is 0.
 #[inline(always)]
-pub(super) fn sum_squares<T: Real, S: Simd, const V: usize>(
+pub(super) fn sum_squares<T: Real, S: Simd, const V: usize, const R: usize>(
     simd: S,
     map: &LinearMap<T>,
     origin: Option<&[T]>,
@@ -266,6 +282,13 @@ pub(super) fn sum_squares<T: Real, S: Simd, const V: usize>(
     stride: usize,
 ) -> [T::Vector<S>; V] {
     let mut sum = [T::splat(simd, T::default()); V];
+    if R > 0 {
+        let triangle = &map.packed()[..R * R];
+        let mut y = start::<T, S, R, V>(simd, origin);
+        add_triangle::<T, S, R, V>(simd, triangle, z, stride, &mut y);
+        add_squares::<T, S, R, V>(simd, y, &mut sum);
+        return sum;
+    }
     for (rows, group) in map.groups() {
         let n_rows = rows.len();
         let part = Part {
@@ -305,40 +328,65 @@ impl<T: Real, V: Copy> Part<'_, T, V> {
             z,
             stride,
         } = self;
-        let mut y = [[T::splat(simd, T::default()); N]; R];
-        if let Some(origin) = origin {
-            for (y, origin) in y.iter_mut().zip(origin) {
-                *y = [T::splat(simd, *origin); N];
-            }
-        }
-        // The last R columns are the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
+        let mut y = start::<T, S, R, N>(simd, origin);
         let (rectangle, triangle) = group.split_at(group.len() - R * R);
         let n_before = rectangle.len() / R;
         add_rectangle::<T, S, R, N>(simd, rectangle, z, stride, &mut y);
-        let column = |b: usize| {
-            (
-                &triangle[b * R..(b + 1) * R],
-                &z[(n_before + b) * stride..][..N],
-            )
-        };
-        let (c, z0) = column(0);
-        add_column::<T, S, R, N, 0>(simd, c, z0, &mut y);
-        if R > 1 {
-            let (c, z1) = column(1);
-            add_column::<T, S, R, N, 1>(simd, c, z1, &mut y);
+        add_triangle::<T, S, R, N>(simd, triangle, &z[n_before * stride..], stride, &mut y);
+        add_squares::<T, S, R, N>(simd, y, sum);
+    }
+}
+
+/// What R whitened coordinates start from.
+#[inline(always)]
+fn start<T: Real, S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    origin: Option<&[T]>,
+) -> [[T::Vector<S>; N]; R] {
+    let mut y = [[T::splat(simd, T::default()); N]; R];
+    if let Some(origin) = origin {
+        for (y, origin) in y.iter_mut().zip(origin) {
+            *y = [T::splat(simd, *origin); N];
         }
-        if R > 2 {
-            let (c, z2) = column(2);
-            add_column::<T, S, R, N, 2>(simd, c, z2, &mut y);
-        }
-        if R > 3 {
-            let (c, z3) = column(3);
-            add_column::<T, S, R, N, 3>(simd, c, z3, &mut y);
-        }
-        for y in y {
-            for (sum, y) in sum.iter_mut().zip(y) {
-                *sum = T::mul_add(simd, y, y, *sum);
-            }
+    }
+    y
+}
+
+/// Adds the products of the last R columns of R rows, the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
+#[inline(always)]
+fn add_triangle<T: Real, S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    triangle: &[T],
+    z: &[T::Vector<S>],
+    stride: usize,
+    y: &mut [[T::Vector<S>; N]; R],
+) {
+    let column = |b: usize| (&triangle[b * R..(b + 1) * R], &z[b * stride..][..N]);
+    let (c, z0) = column(0);
+    add_column::<T, S, R, N, 0>(simd, c, z0, y);
+    if R > 1 {
+        let (c, z1) = column(1);
+        add_column::<T, S, R, N, 1>(simd, c, z1, y);
+    }
+    if R > 2 {
+        let (c, z2) = column(2);
+        add_column::<T, S, R, N, 2>(simd, c, z2, y);
+    }
+    if R > 3 {
+        let (c, z3) = column(3);
+        add_column::<T, S, R, N, 3>(simd, c, z3, y);
+    }
+}
+
+#[inline(always)]
+fn add_squares<T: Real, S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    y: [[T::Vector<S>; N]; R],
+    sum: &mut [T::Vector<S>; N],
+) {
+    for y in y {
+        for (sum, y) in sum.iter_mut().zip(y) {
+            *sum = T::mul_add(simd, y, y, *sum);
         }
     }
 }
@@ -374,32 +422,49 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        const V: usize = 4;
-        let out = T::vectors_mut::<S>(self.out);
-        // The sums of V vectors of rows stay in registers over all features.
-        for (lane, out) in out.chunks_exact_mut(V).enumerate() {
+        // The sums of V vectors of rows stay in registers over all features; fewer don't hide the latency of a multiply-add on two ports.
+        if S::F64_LANES == 8 {
+            self.run::<S, 8>(simd);
+        } else {
+            self.run::<S, 4>(simd);
+        }
+    }
+}
+
+impl<T: Real, D: Differences<T>> ScaledNorm<'_, T, D> {
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
+        let Self {
+            differences,
+            reciprocal_sd,
+            line,
+            out,
+        } = self;
+        // One scale for all features stands where the first does.
+        let step = usize::from(reciprocal_sd.len() > 1);
+        for (lane, out) in T::vectors_mut::<S>(out).chunks_exact_mut(V).enumerate() {
             let mut sums = [T::splat(simd, T::default()); V];
-            let scales = self.reciprocal_sd.iter().cycle();
-            let features = self.differences.features::<S>().zip(scales);
-            let mut origin = self.differences.origin().map(|origin| origin.iter());
-            for (lanes, scale) in features {
-                let scale = T::splat(simd, *scale);
-                let y = match origin.as_mut().and_then(Iterator::next) {
-                    Some(origin) => {
-                        let origin = T::splat(simd, *origin);
-                        let mut y = lanes.load::<V>(simd, lane * V);
-                        for value in &mut y {
-                            *value = T::mul_add(simd, *value, scale, origin);
-                        }
-                        y
+            let features = differences.features::<S>().enumerate();
+            if let Some(origin) = differences.origin() {
+                for ((j, lanes), origin) in features.zip(origin) {
+                    let scale = T::splat(simd, reciprocal_sd[j * step]);
+                    let origin = T::splat(simd, *origin);
+                    let z = lanes.load::<V>(simd, lane * V);
+                    for v in 0..V {
+                        let y = T::mul_add(simd, z[v], scale, origin);
+                        sums[v] = T::mul_add(simd, y, y, sums[v]);
                     }
-                    None => lanes.scaled::<V>(simd, lane * V, scale),
-                };
-                for v in 0..V {
-                    sums[v] = T::mul_add(simd, y[v], y[v], sums[v]);
+                }
+            } else {
+                for (j, lanes) in features {
+                    let scale = T::splat(simd, reciprocal_sd[j * step]);
+                    let y = lanes.scaled::<V>(simd, lane * V, scale);
+                    for v in 0..V {
+                        sums[v] = T::mul_add(simd, y[v], y[v], sums[v]);
+                    }
                 }
             }
-            out.copy_from_slice(&self.line.of::<S, V>(simd, sums));
+            out.copy_from_slice(&line.of::<S, V>(simd, sums));
         }
     }
 }
