@@ -6,12 +6,14 @@ use super::differences::{Centred, Differences as _, Lanes, padded};
 use super::real::{MOST_LANES, Real};
 use crate::block::BLOCK_ROWS;
 
-/// Numbers of which the sums of all components are in the registers together.
-const NUMBERS: usize = 2;
+/// Numbers of which the sums of all components are in the registers together. A responsibility is read once for all three.
+const NUMBERS: usize = 3;
 /// So many components have their sums in 32 registers,
-pub(crate) const MANY: usize = MOST_LANES / NUMBERS;
+pub(crate) const MANY: usize = 8;
 /// and so many in 16.
 pub(crate) const FEW: usize = 4;
+/// Sums of as many components as there may be, in whole vectors.
+const MOST_SUMS: usize = 2 * MOST_LANES;
 /// Up to so many features the products of four components are cheaper side by side in 32 registers, too; beyond, a component alone shares more.
 const MOST_OF_FEW: usize = 6;
 
@@ -83,29 +85,35 @@ impl<T: Real> SumsSideBySide<'_, T> {
         let n_features = self.z.z.len() / padded::<T>();
         let (totals, rest) = self.sums.split_at_mut(G);
         let (firsts, products) = rest.split_at_mut(n_features * G);
-        write(totals, &all_sums::<T, S, G>(simd, r));
-        let mut at = 0;
+        let mut rest = products;
         for (i, first) in firsts.chunks_exact_mut(G).enumerate() {
             let z = self.z.feature::<S>(i);
-            let columns = if self.is_diagonal { i } else { 0 };
-            // An even number of columns by twos; the last of an odd number is z itself, which goes with the sum.
-            let is_odd = (i - columns).is_multiple_of(NUMBERS);
-            for j in (columns..i).step_by(NUMBERS) {
-                let others = [self.z.feature::<S>(j), self.z.feature::<S>(j + 1)];
-                let sums = two_numbers::<T, S, G, _, NUMBERS>(simd, r, z, others);
-                write(&mut products[at..at + NUMBERS * G], &sums);
-                at += NUMBERS * G;
+            let columns = if self.is_diagonal { i..i + 1 } else { 0..i + 1 };
+            let n_last = columns.len() % NUMBERS;
+            let whole = columns.end - n_last;
+            for j in (columns.start..whole).step_by(NUMBERS) {
+                let others: [_; NUMBERS] = std::array::from_fn(|n| self.z.feature::<S>(j + n));
+                let sums = sums_of::<T, S, G, _, NUMBERS, false, false>(simd, r, z, others);
+                let (products, after) = rest.split_at_mut(NUMBERS * G);
+                write(products, &sums);
+                rest = after;
             }
-            let others = [z; NUMBERS];
-            let sums = if is_odd {
-                let sums = two_numbers::<T, S, G, _, 1>(simd, r, z, others);
-                write(&mut products[at..at + G], &sums);
-                at += G;
-                sums
-            } else {
-                two_numbers::<T, S, G, _, 0>(simd, r, z, others)
+            // The last products go with z itself, and the very first with the number 1.
+            let (products, after) = rest.split_at_mut(n_last * G);
+            let others: [_; NUMBERS] =
+                std::array::from_fn(|n| self.z.feature::<S>((whole + n).min(i)));
+            let sums = match n_last {
+                _ if i == 0 => sums_of::<T, S, G, _, 1, true, true>(simd, r, z, others),
+                0 => sums_of::<T, S, G, _, 0, true, false>(simd, r, z, others),
+                1 => sums_of::<T, S, G, _, 1, true, false>(simd, r, z, others),
+                _ => sums_of::<T, S, G, _, 2, true, false>(simd, r, z, others),
             };
-            write(first, &sums[G..]);
+            write(products, &sums);
+            write(first, &sums[n_last * G..]);
+            if i == 0 {
+                write(totals, &sums[2 * G..]);
+            }
+            rest = after;
         }
     }
 }
@@ -117,18 +125,25 @@ fn write<T: Real>(out: &mut [f64], sums: &[T]) {
         .for_each(|(out, sum)| *out = sum.to_f64());
 }
 
-/// Of each of G components the sums of two numbers: the first PRODUCTS are z times another, the others z itself. (Without a product the
-/// first sums are 0.)
+/// Of each of G components, one number after the other, the sums of z times so many others; of z itself, if asked for; and of 1.
 #[inline(always)]
-fn two_numbers<T: Real, S: Simd, const G: usize, L: Lanes<T, S>, const PRODUCTS: usize>(
+fn sums_of<
+    T: Real,
+    S: Simd,
+    const G: usize,
+    L: Lanes<T, S>,
+    const PRODUCTS: usize,
+    const Z: bool,
+    const ONE: bool,
+>(
     simd: S,
     r: [&[T::Vector<S>]; G],
     z: L,
     others: [L; NUMBERS],
-) -> [T; MOST_LANES] {
+) -> [T; MOST_SUMS] {
     let stride = T::stride::<S>();
     let r: [_; G] = std::array::from_fn(|k| &r[k][..stride]);
-    let mut all = [T::splat(simd, T::default()); MOST_LANES];
+    let mut all = [[T::splat(simd, T::default()); G]; NUMBERS];
     for lane in 0..stride {
         let [z] = z.load::<1>(simd, lane);
         let mut numbers = [z; NUMBERS];
@@ -138,24 +153,23 @@ fn two_numbers<T: Real, S: Simd, const G: usize, L: Lanes<T, S>, const PRODUCTS:
         }
         for k in 0..G {
             let r = r[k][lane];
-            if PRODUCTS > 0 {
-                all[k] = T::mul_add(simd, r, numbers[0], all[k]);
+            for n in 0..PRODUCTS + usize::from(Z) {
+                all[n][k] = T::mul_add(simd, r, numbers[n], all[n][k]);
             }
-            all[G + k] = T::mul_add(simd, r, numbers[1], all[G + k]);
+            if ONE {
+                all[NUMBERS - 1][k] = T::plus(simd, all[NUMBERS - 1][k], r);
+            }
         }
     }
-    T::sums(simd, all)
-}
-
-#[inline(always)]
-fn all_sums<T: Real, S: Simd, const G: usize>(simd: S, r: [&[T::Vector<S>]; G]) -> [T; MOST_LANES] {
-    let stride = T::stride::<S>();
-    let r: [_; G] = std::array::from_fn(|k| &r[k][..stride]);
-    let mut all = [T::splat(simd, T::default()); MOST_LANES];
-    for lane in 0..stride {
-        for (sum, r) in all.iter_mut().zip(&r) {
-            *sum = T::plus(simd, *sum, r[lane]);
-        }
+    let mut vectors = [[T::splat(simd, T::default()); MOST_LANES]; 2];
+    for (at, sum) in all.as_flattened().iter().enumerate() {
+        vectors[at / MOST_LANES][at % MOST_LANES] = *sum;
     }
-    T::sums(simd, all)
+    let [first, second] = vectors;
+    let mut sums = [T::default(); MOST_SUMS];
+    sums[..MOST_LANES].copy_from_slice(&T::sums(simd, first));
+    if NUMBERS * G > MOST_LANES {
+        sums[MOST_LANES..].copy_from_slice(&T::sums(simd, second));
+    }
+    sums
 }
