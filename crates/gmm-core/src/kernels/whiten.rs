@@ -1,5 +1,7 @@
 //! Squared Mahalanobis distances of the lanes of a block.
 
+use std::iter;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::differences::{Differences, Lanes, Plain, padded};
@@ -285,7 +287,7 @@ pub(super) fn sum_squares<T: Real, S: Simd, const V: usize, const R: usize>(
     if R > 0 {
         let triangle = &map.packed()[..R * R];
         let mut y = start::<T, S, R, V>(simd, origin);
-        add_triangle::<T, S, R, V>(simd, triangle, z, stride, &mut y);
+        add_triangle::<T, S, R, V>(simd, triangle, z, 0, stride, &mut y);
         add_squares::<T, S, R, V>(simd, y, &mut sum);
         return sum;
     }
@@ -332,7 +334,7 @@ impl<T: Real, V: Copy> Part<'_, T, V> {
         let (rectangle, triangle) = group.split_at(group.len() - R * R);
         let n_before = rectangle.len() / R;
         add_rectangle::<T, S, R, N>(simd, rectangle, z, stride, &mut y);
-        add_triangle::<T, S, R, N>(simd, triangle, &z[n_before * stride..], stride, &mut y);
+        add_triangle::<T, S, R, N>(simd, triangle, z, n_before, stride, &mut y);
         add_squares::<T, S, R, N>(simd, y, sum);
     }
 }
@@ -352,16 +354,23 @@ fn start<T: Real, S: Simd, const R: usize, const N: usize>(
     y
 }
 
-/// Adds the products of the last R columns of R rows, the triangle on the diagonal: column b has zeros in its first b rows, which are skipped.
+/// Adds the products of the last R columns of R rows with the features that follow on `n_before` others: the triangle on the diagonal, whose
+/// column b has zeros in its first b rows, which are skipped.
 #[inline(always)]
 fn add_triangle<T: Real, S: Simd, const R: usize, const N: usize>(
     simd: S,
     triangle: &[T],
     z: &[T::Vector<S>],
+    n_before: usize,
     stride: usize,
     y: &mut [[T::Vector<S>; N]; R],
 ) {
-    let column = |b: usize| (&triangle[b * R..(b + 1) * R], &z[b * stride..][..N]);
+    let column = |b: usize| {
+        (
+            &triangle[b * R..(b + 1) * R],
+            &z[(n_before + b) * stride..][..N],
+        )
+    };
     let (c, z0) = column(0);
     add_column::<T, S, R, N, 0>(simd, c, z0, y);
     if R > 1 {
@@ -422,32 +431,38 @@ impl<T: Real, D: Differences<T>> WithSimd for ScaledNorm<'_, T, D> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // The sums of V vectors of rows stay in registers over all features; fewer don't hide the latency of a multiply-add on two ports.
-        if S::F64_LANES == 8 {
-            self.run::<S, 8>(simd);
-        } else {
-            self.run::<S, 4>(simd);
+        match self.reciprocal_sd {
+            [one] => self.with_scales(simd, iter::repeat(one)),
+            each => self.with_scales(simd, each.iter()),
         }
     }
 }
 
-impl<T: Real, D: Differences<T>> ScaledNorm<'_, T, D> {
+impl<'a, T: Real, D: Differences<T>> ScaledNorm<'a, T, D> {
     #[inline(always)]
-    fn run<S: Simd, const V: usize>(self, simd: S) {
+    fn with_scales<S: Simd>(self, simd: S, scales: impl Iterator<Item = &'a T> + Clone) {
+        // The sums of V vectors of rows stay in registers over all features; fewer don't hide the latency of a multiply-add on two ports.
+        if S::F64_LANES == 8 {
+            self.run::<S, 8>(simd, scales);
+        } else {
+            self.run::<S, 4>(simd, scales);
+        }
+    }
+
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S, scales: impl Iterator<Item = &'a T> + Clone) {
         let Self {
             differences,
-            reciprocal_sd,
             line,
             out,
+            ..
         } = self;
-        // One scale for all features stands where the first does.
-        let step = usize::from(reciprocal_sd.len() > 1);
         for (lane, out) in T::vectors_mut::<S>(out).chunks_exact_mut(V).enumerate() {
             let mut sums = [T::splat(simd, T::default()); V];
-            let features = differences.features::<S>().enumerate();
+            let features = differences.features::<S>().zip(scales.clone());
             if let Some(origin) = differences.origin() {
-                for ((j, lanes), origin) in features.zip(origin) {
-                    let scale = T::splat(simd, reciprocal_sd[j * step]);
+                for ((lanes, scale), origin) in features.zip(origin) {
+                    let scale = T::splat(simd, *scale);
                     let origin = T::splat(simd, *origin);
                     let z = lanes.load::<V>(simd, lane * V);
                     for v in 0..V {
@@ -456,8 +471,8 @@ impl<T: Real, D: Differences<T>> ScaledNorm<'_, T, D> {
                     }
                 }
             } else {
-                for (j, lanes) in features {
-                    let scale = T::splat(simd, reciprocal_sd[j * step]);
+                for (lanes, scale) in features {
+                    let scale = T::splat(simd, *scale);
                     let y = lanes.scaled::<V>(simd, lane * V, scale);
                     for v in 0..V {
                         sums[v] = T::mul_add(simd, y[v], y[v], sums[v]);
