@@ -34,7 +34,7 @@ fn regularization() -> impl Strategy<Value = Regularization> {
 }
 
 /// The objective never falls by more than rounding explains, but where a component was dropped or begun anew. `em` and
-/// `samples` are what gave the fit.
+/// `samples` are what gave the fit, by `Em::fit`: from a mixture the first objective is that of no iteration.
 pub(crate) fn assert_ascent(em: &Em, samples: Samples<'_>, fit: &Fit, precision: Precision) {
     if has_jumps(fit) {
         return;
