@@ -17,6 +17,7 @@ mod reach;
 mod real;
 mod responsibilities;
 mod rows;
+mod scaled;
 mod scatter;
 mod side_by_side;
 pub(crate) mod triangle;
@@ -41,12 +42,14 @@ pub(crate) use real::Real;
 pub use responsibilities::{distances_of_responsibilities, entropies};
 pub(crate) use rows::ListedNorm;
 pub use rows::{Listed, Marks, above, listed_sums};
+pub(crate) use scaled::ScaledNorm;
+pub use scaled::scaled_norm;
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
 pub(crate) use side_by_side::{FEW, MANY, SumsSideBySide, n_side_by_side};
 pub(crate) use turn::{SIDE, rows_to_lanes};
-pub(crate) use whiten::{Line, ScaledNorm, SquaredNorm};
-pub use whiten::{Whitener, scaled_norm};
+pub use whiten::Whitener;
+pub(crate) use whiten::{Line, SquaredNorm};
 
 /// The kernels as `pulp` operations, so that tests can run them on every instruction set of a machine
 /// (`Arch::V3(..).dispatch(..)`), not only on the best one. The functions above check sizes; operations don't.
@@ -63,9 +66,10 @@ pub mod operations {
     pub use super::real::Real;
     pub use super::responsibilities::{DistancesOfResponsibilities, Entropies};
     pub use super::rows::{Above, ListedNorm, ListedSums};
+    pub use super::scaled::ScaledNorm;
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums, StoredSums};
     pub use super::side_by_side::SumsSideBySide;
-    pub use super::whiten::{Line, ScaledNorm, SquaredNorm};
+    pub use super::whiten::{Line, SquaredNorm};
 }
 
 /// Those of this machine on which the kernels' own tests run them.

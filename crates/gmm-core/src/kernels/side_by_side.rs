@@ -12,7 +12,7 @@ const NUMBERS: usize = 3;
 pub(crate) const MANY: usize = 8;
 /// and so many in 16.
 pub(crate) const FEW: usize = 4;
-/// Sums of as many components as there may be, in whole vectors.
+/// Room for the sums of all numbers of so many components, in whole vectors.
 const MOST_SUMS: usize = 2 * MOST_LANES;
 /// Up to so many features the products of four components are cheaper side by side in 32 registers, too; beyond, a component alone shares more.
 const MOST_OF_FEW: usize = 6;
@@ -125,7 +125,8 @@ fn write<T: Real>(out: &mut [f64], sums: &[T]) {
         .for_each(|(out, sum)| *out = sum.to_f64());
 }
 
-/// Of each of G components, one number after the other, the sums of z times so many others; of z itself, if asked for; and of 1.
+/// Of each of G components, one number after the other, the sums of z times so many others and of z itself, if asked for; that of the number 1 is
+/// the last.
 #[inline(always)]
 fn sums_of<
     T: Real,
@@ -141,6 +142,7 @@ fn sums_of<
     z: L,
     others: [L; NUMBERS],
 ) -> [T; MOST_SUMS] {
+    const { assert!(PRODUCTS + Z as usize + ONE as usize <= NUMBERS && NUMBERS * G <= MOST_SUMS) };
     let stride = T::stride::<S>();
     let r: [_; G] = std::array::from_fn(|k| &r[k][..stride]);
     let mut all = [[T::splat(simd, T::default()); G]; NUMBERS];
