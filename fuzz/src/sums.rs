@@ -74,7 +74,7 @@ pub(super) fn side_by_side(x: &[f64], centre: &[f64], z: &[Vec<f64>], r: &[f64])
     let joint: Vec<Vec<f64>> = (0..8).map(|k| turned(k).collect()).collect();
     for structure in [Structure::Dense, Structure::Diagonal] {
         let components: Vec<usize> = (0..8).collect();
-        let Some(mut shared) = SharedSums::of_first(&components, centre, structure) else {
+        let Some(mut shared) = SharedSums::of_first::<f64>(&components, centre, structure) else {
             continue;
         };
         let members = shared.components().to_vec();

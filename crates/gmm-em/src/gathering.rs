@@ -2,6 +2,7 @@
 
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::{MomentSums, Moments, SharedSums, Structure};
+use gmm_core::kernels::operations::Real;
 use gmm_core::kernels::{above, largest};
 use gmm_core::{Scratch, SingleScratch};
 
@@ -59,7 +60,7 @@ impl<'a> Gathering<'a> {
         let structure = self.statistics.form.structure();
         let are_few = negligible.is_some() && structure == Structure::Dense;
         let (mut is_read, mut is_shared) = (false, false);
-        if scratch.about_centre.sharing(structure).is_some() {
+        if scratch.about_centre.sharing().is_some() {
             is_read = self.add_shared(block, scratch);
             is_shared = true;
         }
@@ -114,11 +115,11 @@ impl<'a> Gathering<'a> {
             n_pairs,
             ..
         } = scratch;
-        let Some((near, z, centre)) = about_centre.sharing(structure) else {
+        let Some((near, z, centre)) = about_centre.sharing() else {
             return false;
         };
-        let SideBySide { groups, .. } =
-            (self.side_by_side).get_or_insert_with(|| SideBySide::new(near, centre, structure));
+        let SideBySide { groups, .. } = (self.side_by_side)
+            .get_or_insert_with(|| SideBySide::new::<f64>(near, centre, structure));
         let lanes = |k: usize| k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS;
         let mut is_read = false;
         for group in groups {
@@ -149,10 +150,10 @@ impl<'a> Gathering<'a> {
         let structure = self.statistics.form.structure();
         let (shifts, part) = (self.shifts, &mut self.part);
         let mut is_shared = false;
-        if let Some((near, centre)) = scratch.sharing(structure) {
+        if let Some((near, centre)) = scratch.sharing() {
             is_shared = true;
-            let SideBySide { groups, .. } =
-                (self.side_by_side).get_or_insert_with(|| SideBySide::new(near, centre, structure));
+            let SideBySide { groups, .. } = (self.side_by_side)
+                .get_or_insert_with(|| SideBySide::new::<f32>(near, centre, structure));
             for group in groups {
                 if !group.observe_single(scratch, weight) {
                     group.add_refused(&mut self.sums, |k, sums| {
@@ -178,11 +179,11 @@ struct SideBySide {
 }
 
 impl SideBySide {
-    fn new(is_near: &[bool], centre: &[f64], structure: Structure) -> Self {
+    fn new<T: Real>(is_near: &[bool], centre: &[f64], structure: Structure) -> Self {
         let (mut groups, mut is_member) = (Vec::new(), vec![false; is_near.len()]);
         let near: Vec<usize> = (0..is_near.len()).filter(|k| is_near[*k]).collect();
         let mut rest = near.as_slice();
-        while let Some(group) = SharedSums::of_first(rest, centre, structure) {
+        while let Some(group) = SharedSums::of_first::<T>(rest, centre, structure) {
             let (members, others) = rest.split_at(group.components().len());
             members.iter().for_each(|k| is_member[*k] = true);
             groups.push(group);

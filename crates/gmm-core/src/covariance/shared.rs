@@ -25,10 +25,14 @@ pub struct SharedSums {
 }
 
 impl SharedSums {
-    /// Of no data, for so many of the components, from the first on, as are best taken together; `None` where each is better taken alone.
-    pub fn of_first(components: &[usize], centre: &[f64], structure: Structure) -> Option<Self> {
+    /// Of no data, for so many of the components, from the first on, as are best taken together in a precision; `None` where each is better taken alone.
+    pub fn of_first<T: Real>(
+        components: &[usize],
+        centre: &[f64],
+        structure: Structure,
+    ) -> Option<Self> {
         let (n_features, is_diagonal) = (centre.len(), structure != Structure::Dense);
-        let n = n_side_by_side(components.len(), n_features, is_diagonal);
+        let n = n_side_by_side::<T>(components.len(), n_features, is_diagonal);
         let len = (1 + n_features + structure.scatter_len(n_features)) * n;
         (n > 0).then(|| Self {
             components: components[..n].to_vec(),

@@ -1,9 +1,12 @@
 //! Weighted sums of several components about one place: what the numbers alone give, zᵢ zⱼ, is taken once for all of them.
 
+use std::marker::PhantomData;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::differences::{Centred, Differences as _, Lanes, padded};
 use super::real::{MOST_LANES, Real};
+use super::scatter::packed_len;
 use crate::block::BLOCK_ROWS;
 
 /// Numbers of which the sums of all components are in the registers together. A responsibility is read once for all three.
@@ -14,34 +17,43 @@ pub(crate) const MANY: usize = 8;
 pub(crate) const FEW: usize = 4;
 /// Room for the sums of all numbers of so many components, in whole vectors.
 const MOST_SUMS: usize = 2 * MOST_LANES;
-/// Up to so many features the products of four components are cheaper side by side in 32 registers, too; beyond, a component alone shares more.
-const MOST_OF_FEW: usize = 6;
 
-/// How many of `n_left` components are best summed side by side; 0 where each is better taken alone.
-pub(crate) fn n_side_by_side(n_left: usize, n_features: usize, is_diagonal: bool) -> usize {
+/// How many of `n_left` components are best summed side by side in a precision; 0 where each is better taken alone.
+pub(crate) fn n_side_by_side<T: Real>(
+    n_left: usize,
+    n_features: usize,
+    is_diagonal: bool,
+) -> usize {
     Arch::new().dispatch(SideBySide {
         n_left,
         n_features,
         is_diagonal,
+        precision: PhantomData::<T>,
     })
 }
 
-struct SideBySide {
+struct SideBySide<T> {
     n_left: usize,
     n_features: usize,
     is_diagonal: bool,
+    precision: PhantomData<T>,
 }
 
-impl WithSimd for SideBySide {
+impl<T: Real> WithSimd for SideBySide<T> {
     type Output = usize;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) -> usize {
         let has_32_registers = S::F64_LANES == 8;
-        let pays = !has_32_registers || self.is_diagonal || self.n_features <= MOST_OF_FEW;
+        // In 32 registers the products of a component alone share more than those of four, be it in tiles or, from some 33 features on, in panels.
+        // In single precision the low parts of differences would cost more than that.
+        let are_cheaper_alone = has_32_registers
+            && !self.is_diagonal
+            && T::lanes::<S>() == S::F64_LANES
+            && matches!(self.n_features, 7..=16 | 33..);
         match self.n_left {
             MANY.. if has_32_registers => MANY,
-            FEW.. if pays => FEW,
+            FEW.. if !are_cheaper_alone => FEW,
             _ => 0,
         }
     }
@@ -85,35 +97,45 @@ impl<T: Real> SumsSideBySide<'_, T> {
         let n_features = self.z.z.len() / padded::<T>();
         let (totals, rest) = self.sums.split_at_mut(G);
         let (firsts, products) = rest.split_at_mut(n_features * G);
-        let mut rest = products;
-        for (i, first) in firsts.chunks_exact_mut(G).enumerate() {
-            let z = self.z.feature::<S>(i);
-            let columns = if self.is_diagonal { i..i + 1 } else { 0..i + 1 };
-            let n_last = columns.len() % NUMBERS;
-            let whole = columns.end - n_last;
-            for j in (columns.start..whole).step_by(NUMBERS) {
-                let others: [_; NUMBERS] = std::array::from_fn(|n| self.z.feature::<S>(j + n));
-                let sums = sums_of::<T, S, G, _, NUMBERS, false, false>(simd, r, z, others);
-                let (products, after) = rest.split_at_mut(NUMBERS * G);
-                write(products, &sums);
-                rest = after;
-            }
-            // The last products go with z itself, and the very first with the number 1.
-            let (products, after) = rest.split_at_mut(n_last * G);
-            let others: [_; NUMBERS] =
-                std::array::from_fn(|n| self.z.feature::<S>((whole + n).min(i)));
-            let sums = match n_last {
-                _ if i == 0 => sums_of::<T, S, G, _, 1, true, true>(simd, r, z, others),
-                0 => sums_of::<T, S, G, _, 0, true, false>(simd, r, z, others),
-                1 => sums_of::<T, S, G, _, 1, true, false>(simd, r, z, others),
-                _ => sums_of::<T, S, G, _, 2, true, false>(simd, r, z, others),
+        let width = if self.is_diagonal { 1 } else { NUMBERS };
+        // Some columns of the triangle after others: their features stay in the first cache while the rest go by.
+        for first in (0..n_features).step_by(width) {
+            let columns: [_; NUMBERS] =
+                std::array::from_fn(|n| self.z.feature::<S>((first + n).min(n_features - 1)));
+            let end = if self.is_diagonal {
+                first + 1
+            } else {
+                n_features
             };
-            write(products, &sums);
-            write(first, &sums[n_last * G..]);
-            if i == 0 {
-                write(totals, &sums[2 * G..]);
+            for i in first..end {
+                let z = self.z.feature::<S>(i);
+                let n_products = (i + 1 - first).min(width);
+                // With the feature itself where there is room for it, the very first with the number 1.
+                let sums = match n_products {
+                    _ if i == 0 => sums_of::<T, S, G, _, 1, true, true>(simd, r, z, columns),
+                    1 => sums_of::<T, S, G, _, 1, true, false>(simd, r, z, columns),
+                    2 => sums_of::<T, S, G, _, 2, true, false>(simd, r, z, columns),
+                    _ => sums_of::<T, S, G, _, NUMBERS, false, false>(simd, r, z, columns),
+                };
+                let at = if self.is_diagonal {
+                    i
+                } else {
+                    packed_len(i) + first
+                };
+                write(&mut products[at * G..][..n_products * G], &sums);
+                let own = &mut firsts[i * G..][..G];
+                if n_products < NUMBERS {
+                    write(own, &sums[n_products * G..]);
+                } else if i + 1 == first + NUMBERS {
+                    write(
+                        own,
+                        &sums_of::<T, S, G, _, 0, true, false>(simd, r, z, columns),
+                    );
+                }
+                if i == 0 {
+                    write(totals, &sums[2 * G..]);
+                }
             }
-            rest = after;
         }
     }
 }

@@ -26,10 +26,10 @@ const FEW_FEATURES: usize = 3;
 /// Of more features, a difference is little beside its products, and the same rows of all of them don't fit into the first cache.
 const MOST_FEATURES: usize = 64;
 
-/// Dense sums of more features are taken in panels.
+/// Dense sums of one component over more features are taken in panels.
 const MOST_SUMMED: usize = 16;
 
-/// Whether sums about the centre are cheaper than about the mean: see [`CentredBlock::near_sums`].
+/// Whether sums of one component about the centre are cheaper than about the mean: see [`CentredBlock::near_sums`].
 pub(super) fn sums_spare(is_dense: bool, n_features: usize) -> bool {
     !is_dense || n_features <= MOST_SUMMED
 }
@@ -50,19 +50,18 @@ impl CentredBlock {
         is_near.then_some((&self.z, &self.centre))
     }
 
-    /// [`near`](Self::near), where sums for moments of a structure are cheaper about the centre: many features are summed in panels, where a
-    /// difference is next to nothing.
+    /// [`near`](Self::near), where sums of the component alone, for moments of a structure, are cheaper about the centre: many features are summed in
+    /// panels, where a difference is next to nothing.
     pub fn near_sums(&self, component: usize, structure: Structure) -> Option<(&[f64], &[f64])> {
         let is_dense = structure == Structure::Dense;
         self.near(component)
             .filter(|(_, centre)| sums_spare(is_dense, centre.len()))
     }
 
-    /// Which components are near the centre, the differences from it and the centre, where [`near_sums`](Self::near_sums) has some.
-    pub fn sharing(&self, structure: Structure) -> Option<(&[bool], &[f64], &[f64])> {
-        let first = self.is_near.iter().position(|is_near| *is_near)?;
-        let (z, centre) = self.near_sums(first, structure)?;
-        Some((&self.is_near, z, centre))
+    /// Which components are near the centre, the differences from it and the centre, where some are.
+    pub fn sharing(&self) -> Option<(&[bool], &[f64], &[f64])> {
+        let is_any = self.is_near.contains(&true);
+        is_any.then_some((&self.is_near, &self.z, &self.centre))
     }
 
     /// No component is near what is not known.
@@ -131,7 +130,7 @@ pub(super) fn origins(
     // One alone would share its differences with none.
     // (Of so few features it does not matter whether the sums are dense.)
     let spares = if centre.len() <= FEW_FEATURES {
-        n_side_by_side(n_near, centre.len(), false) > 0
+        n_side_by_side::<f64>(n_near, centre.len(), false) > 0
     } else {
         n_near > 1
     };

@@ -11,7 +11,7 @@ use super::near::sums_spare;
 use super::{GaussianMixture, Term};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::covariance::{MomentSums, Moments, SharedSums, SingleFactor, Structure};
+use crate::covariance::{MomentSums, Moments, SharedSums, SingleFactor};
 use crate::kernels::{
     Centred, DenseSums, DiagonalSums, Differences, Halves, InPanels, Line, Narrow, Near, Normalize,
     PanelMemory, Panels, Plain, Single, StoredSums, halves, padded,
@@ -73,10 +73,9 @@ impl SingleScratch {
     }
 
     /// Which components are near the centre, and the centre: as [`CentredBlock::sharing`](super::CentredBlock::sharing).
-    pub fn sharing(&self, structure: Structure) -> Option<(&[bool], &[f64])> {
-        let is_dense = structure == Structure::Dense;
-        let spares = self.is_near.contains(&true) && sums_spare(is_dense, self.centre.len());
-        spares.then_some((&self.is_near, &self.centre))
+    pub fn sharing(&self) -> Option<(&[bool], &[f64])> {
+        let is_any = self.is_near.contains(&true);
+        is_any.then_some((&self.is_near, &self.centre))
     }
 
     /// Whether component k is responsible for anything in the block.

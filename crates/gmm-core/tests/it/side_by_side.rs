@@ -30,6 +30,11 @@ fn expected(z: &[Vec<f64>], r: &[f64], is_diagonal: bool) -> Vec<[f64; 2]> {
     all
 }
 
+/// Mostly few, and up to a number whose columns are many.
+fn n_features() -> impl Strategy<Value = usize> {
+    prop_oneof![5 => 1usize..=18, 1 => 19usize..=40]
+}
+
 /// A block, the place its rows are summed about, the responsibilities of all components, and some of these.
 fn workload() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<Vec<f64>>, Vec<usize>)> {
     let of_features = |d: usize| {
@@ -37,7 +42,7 @@ fn workload() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<Vec<f64>>, Vec<u
         let joint = vec(shares(), N_COMPONENTS);
         (lanes(d), vec(-10.0..10.0, d), joint, components)
     };
-    (1usize..=18).prop_flat_map(of_features)
+    n_features().prop_flat_map(of_features)
 }
 
 /// The sums as an instruction set takes them, of numbers of either precision.
@@ -120,7 +125,7 @@ proptest! {
     /// Blocks near the centre and blocks that cancel about it, gathered as a pass does, are the moments of all rows.
     #[test]
     fn shared_sums_become_the_moments_of_each_component(
-        (blocks, shift, step) in (1usize..=16).prop_flat_map(|d| {
+        (blocks, shift, step) in n_features().prop_flat_map(|d| {
             let block = (lanes(d), vec(shares(), 8), prop_oneof![4 => Just(0.0), 1 => Just(1e4)]);
             (vec(block, 1..4), vec(-3.0..3.0, d), vec(-3.0..3.0, d))
         }),
@@ -130,7 +135,7 @@ proptest! {
         let structure = if is_diagonal { Structure::Diagonal } else { Structure::Dense };
         let centre: Vec<f64> = shift.iter().zip(&step).map(|(shift, step)| shift + step).collect();
         let components: Vec<usize> = (0..8).collect();
-        let mut shared = SharedSums::of_first(&components, &centre, structure).unwrap();
+        let mut shared = SharedSums::of_first::<f64>(&components, &centre, structure).unwrap();
         let members = shared.components().to_vec();
         prop_assert!(members == components || members == components[..4]);
         let mut sums = vec![MomentSums::zeros(structure, d); 8];
@@ -194,17 +199,27 @@ fn components_are_taken_by_fours_or_eights() {
     let takes_eight = false;
     let components: Vec<usize> = (3..17).collect();
     for structure in [Structure::Dense, Structure::Diagonal, Structure::Isotropic] {
-        for d in [1, 4, 16] {
-            let fours = !takes_eight || structure != Structure::Dense || d < 16;
+        for (d, are_cheaper_alone) in [
+            (1, false),
+            (6, false),
+            (7, true),
+            (16, true),
+            (17, false),
+            (40, true),
+        ] {
+            let fours = !takes_eight || structure != Structure::Dense || !are_cheaper_alone;
             for n in 0..=components.len() {
                 let expected = match n {
                     8.. if takes_eight => 8,
                     4.. if fours => 4,
                     _ => 0,
                 };
-                let shared = SharedSums::of_first(&components[..n], &vec![0.0; d], structure);
+                let (some, centre) = (&components[..n], vec![0.0; d]);
+                let shared = SharedSums::of_first::<f64>(some, &centre, structure);
                 let taken = shared.as_ref().map_or(&[][..], SharedSums::components);
                 assert_eq!(taken, &components[..expected], "{structure:?} {d} {n}");
+                let narrow = SharedSums::of_first::<f32>(some, &centre, structure);
+                assert_eq!(narrow.is_some(), n >= 4, "{structure:?} {d} {n}");
             }
         }
     }
@@ -219,7 +234,7 @@ fn what_was_summed_elsewhere_counts_as_known() {
         z[..BLOCK_ROWS].copy_from_slice(x);
         shared.observe(&z, &r.repeat(4))
     };
-    let fresh = || SharedSums::of_first(&components, &[0.0], Structure::Diagonal).unwrap();
+    let fresh = || SharedSums::of_first::<f64>(&components, &[0.0], Structure::Diagonal).unwrap();
     // Ten away from the centre with a standard deviation of 1.5: 45 times the scatter.
     let far: Vec<f64> = (0..BLOCK_ROWS)
         .map(|i| 10.0 + if i % 2 == 0 { 1.5 } else { -1.5 })
@@ -251,6 +266,7 @@ fn what_was_summed_elsewhere_counts_as_known() {
 #[test]
 #[should_panic(expected = "assertion")]
 fn differences_of_another_size_are_refused() {
-    let mut shared = SharedSums::of_first(&[0, 1, 2, 3], &[0.0; 2], Structure::Diagonal).unwrap();
+    let mut shared =
+        SharedSums::of_first::<f64>(&[0, 1, 2, 3], &[0.0; 2], Structure::Diagonal).unwrap();
     shared.observe(&vec![0.0; padded::<f64>()], &[0.0; 4 * BLOCK_ROWS]);
 }
