@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::ahead::Ahead;
 use crate::kernels::to_frame;
 use crate::{Aligned, Error, Samples};
 
@@ -142,6 +143,8 @@ pub struct Block {
     values: Aligned<f64>,
     weights: Aligned<f64>,
     is_weighted: bool,
+    /// Rows that will be read next.
+    ahead: Ahead,
 }
 
 impl Block {
@@ -154,6 +157,7 @@ impl Block {
             values: Aligned::zeros(n_features * BLOCK_ROWS),
             weights: Aligned::zeros(BLOCK_ROWS),
             is_weighted: true,
+            ahead: Ahead::default(),
         }
     }
 
@@ -207,6 +211,16 @@ impl Block {
         self.finish(samples, frame, |lane| rows[lane] as usize)
     }
 
+    /// Asks for the rows after these ahead of time, while the block is evaluated: for passes that read one block after the other.
+    pub fn look_ahead(&mut self, samples: &Samples<'_>) {
+        self.ahead = samples.ahead(self.start.saturating_add(BLOCK_ROWS));
+    }
+
+    /// Asks for a part of the rows that come next.
+    pub(crate) fn fetch_ahead(&self, part: usize, n_parts: usize) {
+        self.ahead.fetch(part, n_parts);
+    }
+
     /// Moves the values into the frame and takes over the weights of the rows.
     fn finish(
         &mut self,
@@ -214,6 +228,7 @@ impl Block {
         frame: &Frame,
         row: impl Fn(usize) -> usize,
     ) -> Result<(), Error> {
+        self.ahead = Ahead::default();
         for (lane, (offset, exponent)) in (self.values.chunks_exact_mut(BLOCK_ROWS))
             .zip(frame.offsets.iter().zip(&frame.exponents))
         {

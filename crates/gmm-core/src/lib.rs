@@ -37,6 +37,7 @@
 //! [`GaussianMixture`] is all that most callers need. [`block`], [`kernels`], [`covariance`], [`symmetric`] and [`tree`] are the expert layer that
 //! `gmm-em` is built on: they are public and tested, but may change in minor versions.
 
+mod ahead;
 mod aligned;
 pub mod block;
 mod cholesky;

@@ -3,6 +3,7 @@
 use faer::{Mat, MatRef};
 
 use crate::Error;
+use crate::ahead::Ahead;
 use crate::block::BLOCK_ROWS;
 use crate::kernels::{SIDE, rows_to_lanes};
 
@@ -151,6 +152,16 @@ impl<'a> Samples<'a> {
         match self.values {
             Values::F64(x) => pack_rows(x, rows, out, |v| v),
             Values::F32(x) => pack_rows(x, rows, out, f64::from),
+        }
+    }
+
+    /// Where the rows of a block from `start` on stand, if there are any.
+    pub(crate) fn ahead(&self, start: usize) -> Ahead {
+        let len = self.n_samples().saturating_sub(start).min(BLOCK_ROWS);
+        match self.values {
+            _ if len == 0 => Ahead::default(),
+            Values::F64(x) => Ahead::of(x.subrows(start, len)),
+            Values::F32(x) => Ahead::of(x.subrows(start, len)),
         }
     }
 

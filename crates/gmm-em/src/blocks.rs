@@ -38,6 +38,7 @@ impl Blocks for Table<'_> {
     ) -> Result<&'b Block, Error> {
         let block = memory.get_or_insert_with(|| Block::new(self.n_features()));
         block.fill(self.x, index, self.frame)?;
+        block.look_ahead(self.x);
         block.hide_weightless();
         Ok(block)
     }

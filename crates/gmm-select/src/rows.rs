@@ -34,6 +34,7 @@ pub(crate) fn gather<T: Gather>(
         let mut gathered = empty();
         for index in blocks {
             block.fill(x, index, &frame)?;
+            block.look_ahead(x);
             model.responsibilities_of_block(block, scratch);
             gathered.add(block, scratch);
         }

@@ -77,6 +77,7 @@ impl GaussianMixture {
     pub(super) fn log_joint_of_block(&self, block: &Block, scratch: &mut Scratch) {
         scratch.about_centre.read(self, block);
         for k in 0..self.n_components() {
+            block.fetch_ahead(k, self.n_components());
             let joint = &mut scratch.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
             if self.weights[k] == 0.0 {
                 joint.fill(f64::NEG_INFINITY);

@@ -44,6 +44,7 @@ impl GaussianMixture {
                     mut out: MatMut<'_, f64>| {
             for index in first..first + Block::count(out.nrows()) {
                 block.fill(&x, index, &frame)?;
+                block.look_ahead(&x);
                 evaluate(self, block, scratch);
                 let mut part = out
                     .rb_mut()
@@ -130,6 +131,7 @@ impl GaussianMixture {
                 |(block, scratch), (index, out)| {
                     // Of several bad cells the first one is reported, whichever thread meets one first.
                     block.fill(&x, index, &frame)?;
+                    block.look_ahead(&x);
                     write(self, block, scratch, out);
                     Ok(())
                 },

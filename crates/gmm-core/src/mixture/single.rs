@@ -145,6 +145,7 @@ impl SingleMixture {
             Arch::new().dispatch(CentreSingle { x, centre, z });
         }
         for (k, joint) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
+            block.fetch_ahead(k, self.means.len());
             let factor = &self.factors[if self.factors.len() == 1 { 0 } else { k }];
             let shift = view(&self.means[k]);
             let line = Line::log_joint(self.constants[k]);
