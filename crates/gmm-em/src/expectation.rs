@@ -3,16 +3,21 @@
 //! With a class of noise all passes are the general one: the shortcuts leave out what components share, or components that say nothing, and
 //! noise shares nothing and always says something.
 
+use gmm_core::block::BLOCK_ROWS;
+use gmm_core::covariance::Structure;
 use gmm_core::{GaussianMixture, Samples};
 
-use crate::blocks::{FitRows, Table};
+use crate::blocks::{Blocks as _, FitRows, Table};
 use crate::compact::{Compact, MOST_KEPT};
-use crate::pass::{compact_expectation, expectation};
+use crate::pass::{compact_expectation, expectation, sparse_expectation};
 use crate::single::single_expectation;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
 use crate::tied::TiedPass;
 use crate::{Error, Precision};
+
+/// Dense sums of fewer features cost no more than to ask which rows say something.
+const LEAST_FEATURES_TO_LEAVE_OUT: usize = 8;
 
 pub(crate) struct Expectation<'a> {
     x: &'a Samples<'a>,
@@ -20,6 +25,8 @@ pub(crate) struct Expectation<'a> {
     rows: FitRows<'a>,
     tied: Option<TiedPass<'a>>,
     compact: Option<Compact>,
+    /// Whether passes leave out rows that say nothing about a component.
+    is_sparse: bool,
     /// Of passes that have no better way.
     precision: Precision,
     /// Of the last pass.
@@ -45,9 +52,12 @@ impl<'a> Expectation<'a> {
             Some(_) => FitRows::Many(Table { x, frame }),
             None => FitRows::new(x, frame)?,
         };
+        let is_dense = model.covariance_type().structure() == Structure::Dense;
+        let can_pay = is_dense && model.n_features() >= LEAST_FEATURES_TO_LEAVE_OUT;
         Ok(Self {
             x,
             summary,
+            is_sparse: can_pay && !has_noise,
             rows,
             tied,
             compact,
@@ -91,6 +101,14 @@ impl<'a> Expectation<'a> {
             && let Some(statistics) = single_expectation(model, &self.rows, &shifts)?
         {
             self.taken = Precision::Mixed;
+            return Ok(statistics);
+        }
+        if std::mem::take(&mut self.is_sparse)
+            && let Some((statistics, n_pairs)) =
+                sparse_expectation(model, &self.rows, shifts.clone())?
+        {
+            let all = self.rows.n_blocks() * BLOCK_ROWS * model.n_components();
+            self.is_sparse = n_pairs <= all - all / 8;
             return Ok(statistics);
         }
         expectation(model, &self.rows, shifts)

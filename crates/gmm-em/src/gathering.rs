@@ -3,7 +3,7 @@
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::{MomentSums, Moments, SharedSums, Structure};
 use gmm_core::kernels::operations::Real;
-use gmm_core::kernels::{above, largest};
+use gmm_core::kernels::{Panels, above, keep_above, largest};
 use gmm_core::{Scratch, SingleScratch};
 
 use crate::statistics::SufficientStatistics;
@@ -58,10 +58,10 @@ impl<'a> Gathering<'a> {
         scratch: &mut Scratch,
     ) {
         let structure = self.statistics.form.structure();
-        let are_few = negligible.is_some() && structure == Structure::Dense;
-        let (mut is_read, mut is_shared) = (false, false);
+        let lists_rows = negligible.is_some() && structure == Structure::Dense;
+        let (mut reading, mut is_shared) = (Reading::default(), false);
         if scratch.about_centre.sharing().is_some() {
-            is_read = self.add_shared(block, scratch);
+            reading.has_block = self.add_shared(block, scratch);
             is_shared = true;
         }
         let active = scratch.active.iter().copied();
@@ -70,25 +70,32 @@ impl<'a> Gathering<'a> {
                 continue;
             }
             let negligible = negligible.map_or(0.0, |n| n[k]);
-            let marks = are_few.then(|| above(r, negligible, block.weights()));
-            let is_none = marks.map_or_else(|| largest(r) <= negligible, |marks| marks.is_empty());
-            if is_none {
+            let (sums, shift, part) = (&mut self.sums[k], &self.shifts[k], &mut self.part);
+            let (panels, listed) = (&mut scratch.panels, &mut scratch.listed);
+            if lists_rows {
+                let marks = above(r, negligible, block.weights());
+                if marks.is_empty() {
+                    continue;
+                }
+                if listed.take(&marks, shift.len()) {
+                    reading.read_rows(block, panels);
+                    weigh(block, r);
+                    sums.observe_listed(listed, r, shift, part, panels);
+                    scratch.n_pairs += listed.cost();
+                    continue;
+                }
+            }
+            // What is next to nothing would cost more than the rest: products of subnormal numbers are slow.
+            let is_any = match negligible > 0.0 {
+                true => keep_above(r, negligible),
+                false => largest(r) > 0.0,
+            };
+            if !is_any {
                 continue;
             }
             weigh(block, r);
-            let panels = &mut scratch.panels;
-            if !is_read && are_few {
-                panels.read_rows(block.values());
-            } else if !is_read && structure == Structure::Dense {
-                panels.read(block.values());
-            }
-            is_read = true;
-            let (sums, shift, part) = (&mut self.sums[k], &self.shifts[k], &mut self.part);
-            let listed = &mut scratch.listed;
-            if marks.is_some_and(|marks| listed.take(&marks, shift.len())) {
-                sums.observe_listed(listed, r, shift, part, panels);
-                scratch.n_pairs += listed.cost();
-                continue;
+            if structure == Structure::Dense {
+                reading.read(block, panels, lists_rows);
             }
             scratch.n_pairs += BLOCK_ROWS;
             match scratch.about_centre.near_sums(k, structure) {
@@ -170,6 +177,39 @@ impl<'a> Gathering<'a> {
         }
     }
 }
+
+/// What panels have read of a block.
+#[derive(Default)]
+struct Reading {
+    /// What sums of all rows need of it.
+    has_block: bool,
+    has_rows: bool,
+}
+
+impl Reading {
+    fn read_rows(&mut self, block: &Block, panels: &mut Panels) {
+        if !self.has_rows {
+            panels.read_rows(block.values());
+            *self = Self {
+                has_block: true,
+                has_rows: true,
+            };
+        }
+    }
+
+    /// For sums of all rows, and where they need rows, too, those for sums of some that may follow.
+    fn read(&mut self, block: &Block, panels: &mut Panels, some_may_follow: bool) {
+        if some_may_follow && block.n_features() > MOST_WITHOUT_ROWS {
+            self.read_rows(block, panels);
+        } else if !self.has_block {
+            panels.read(block.values());
+            self.has_block = true;
+        }
+    }
+}
+
+/// Of more features, sums of all rows are taken in panels.
+const MOST_WITHOUT_ROWS: usize = 16;
 
 /// The components near a centre whose sums are best taken side by side.
 struct SideBySide {

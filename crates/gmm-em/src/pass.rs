@@ -45,6 +45,39 @@ pub(crate) fn expectation_as(
     })
 }
 
+/// [`expectation`] without the rows that say nothing about a component, where they are the most of a block; and the [pairs](Scratch::n_pairs) that were
+/// summed. No statistics where a component has lost so many of its rows that what was left out may say something about the rest.
+pub(crate) fn sparse_expectation(
+    model: &GaussianMixture,
+    rows: &impl Blocks,
+    shifts: Mat<f64>,
+) -> Result<Option<(SufficientStatistics, usize)>, Error> {
+    /// Of the rows that a component's weight stands for. What is left out of them is 2^-58 at the most, and of a quarter 2^-56.
+    const LEAST_PART_KEPT: f64 = 0.25;
+    let pass = Pass {
+        rows,
+        zeros: &SufficientStatistics::of_model(model, shifts),
+        n_pairs: AtomicUsize::new(0),
+    };
+    let negligible = negligible(model);
+    let evaluate =
+        |statistics: &mut SufficientStatistics, block: &Block, _, scratch: &mut Scratch| {
+            model.responsibilities_of_block(block, scratch);
+            let least = statistics.add_log_density(block, &scratch.log_density);
+            (model.leaves_out(least)).then_some(negligible.as_slice())
+        };
+    let statistics = pass.gather(&|| Scratch::new(model), &evaluate)?;
+    let expected = model.weights().iter().map(|w| w * statistics.total_weight);
+    let keeps = (statistics.moments.iter().zip(expected))
+        .all(|(moments, expected)| moments.occupancy >= LEAST_PART_KEPT * expected);
+    Ok(keeps.then_some((statistics, pass.n_pairs.into_inner())))
+}
+
+/// Up to which size responsibilities say nothing about each component.
+fn negligible(model: &GaussianMixture) -> Vec<f64> {
+    model.weights().iter().map(|w| NEGLIGIBLE * w).collect()
+}
+
 /// [`expectation`] over the blocks of an order, which leaves out what is proved to add nothing; and the [pairs](Scratch::n_pairs) it was left
 /// with.
 pub(crate) fn compact_expectation(
@@ -59,7 +92,7 @@ pub(crate) fn compact_expectation(
         zeros: &SufficientStatistics::of_model(model, shifts),
         n_pairs: AtomicUsize::new(0),
     };
-    let negligible: Vec<f64> = model.weights().iter().map(|w| NEGLIGIBLE * w).collect();
+    let negligible = negligible(model);
     let evaluate =
         |statistics: &mut SufficientStatistics, block: &Block, index, scratch: &mut Scratch| {
             let is_near = compact.responsibilities(model, block, index, scratch);
@@ -175,5 +208,67 @@ impl<R: Blocks> Pass<'_, R> {
             Ok(gathering.finish())
         };
         tasks(self.rows, zeros).reduce(&memory, &leaf, &SufficientStatistics::add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocks::Table;
+    use gmm_core::Covariances;
+
+    const D: usize = 8;
+
+    /// Two components of one standard deviation, 20 apart, and rows of which one in so many belongs to the second, whose weight is given.
+    fn groups(one_in: usize, weight: f64) -> (GaussianMixture, Mat<f64>) {
+        let identity: Mat<f64> = Mat::identity(D, D);
+        let covariances = Covariances::full(&[identity.clone(), identity]).unwrap();
+        let means = Mat::from_fn(2, D, |k, j| if j == 0 { 20.0 * k as f64 } else { 0.0 });
+        let model = GaussianMixture::new(vec![1.0 - weight, weight], means, covariances).unwrap();
+        let x = Mat::from_fn(600, D, |i, j| {
+            let of_second = i % one_in == 0 && j == 0;
+            ((i * 29 + j * 53) % 97) as f64 / 50.0 - 1.0 + if of_second { 20.0 } else { 0.0 }
+        });
+        (model, x)
+    }
+
+    fn both(
+        model: &GaussianMixture,
+        x: &Mat<f64>,
+    ) -> (Option<(SufficientStatistics, usize)>, SufficientStatistics) {
+        let rows = Table {
+            x: &x.into(),
+            frame: &Frame::identity(D),
+        };
+        let shifts = || model.means().to_owned();
+        let dense = expectation(model, &rows, shifts()).unwrap();
+        (sparse_expectation(model, &rows, shifts()).unwrap(), dense)
+    }
+
+    /// One row in 16 is of the second component: those are listed in each block, the first one takes all.
+    #[test]
+    fn rows_that_say_nothing_are_left_out() {
+        let (model, x) = groups(16, 1.0 / 16.0);
+        let (sparse, dense) = both(&model, &x);
+        let (statistics, n_pairs) = sparse.unwrap();
+        // Of rows that are listed each costs as much as four among all.
+        assert_eq!(n_pairs, 3 * BLOCK_ROWS + 4 * (16 + 16 + 6));
+        for (found, expected) in statistics.moments.iter().zip(&dense.moments) {
+            assert!((found.occupancy - expected.occupancy).abs() <= 1e-14 * expected.occupancy);
+            let numbers = found.scatter.iter().zip(&expected.scatter);
+            let largest = expected.scatter.iter().copied().fold(0.0, f64::max);
+            numbers.for_each(|(a, b)| assert!((a - b).abs() <= 1e-14 * largest));
+        }
+        let likelihoods = [&statistics, &dense].map(|s| s.log_likelihood().to_bits());
+        assert_eq!(likelihoods[0], likelihoods[1]);
+    }
+
+    /// What is left out would be all that a component has.
+    #[test]
+    fn a_component_that_loses_its_rows_is_summed_with_all_digits() {
+        let (model, x) = groups(700, 0.5);
+        let (sparse, dense) = both(&model, &x);
+        assert!(sparse.is_none());
+        assert!(dense.moments[1].occupancy > 0.0);
     }
 }

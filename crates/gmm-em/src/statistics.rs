@@ -357,8 +357,8 @@ impl SufficientStatistics {
         self.n_samples += block.len();
     }
 
-    /// Adds the block's log-likelihood; rows of weight 0 count as left out, also where their density is 0.
-    pub(crate) fn add_log_density(&mut self, block: &Block, log_density: &[f64]) {
+    /// Adds the block's log-likelihood; rows of weight 0 count as left out, also where their density is 0. The least of the log-densities that count.
+    pub(crate) fn add_log_density(&mut self, block: &Block, log_density: &[f64]) -> f64 {
         self.log_likelihood
             .add_weighted(block.weights(), log_density);
         let (least, _) = weighted_range(log_density, block.weights());
@@ -367,6 +367,7 @@ impl SufficientStatistics {
             let found = counted.find(|(_, (l, w))| **w > 0.0 && **l <= least);
             self.least_likely = found.map(|(row, _)| (row, least)).or(self.least_likely);
         }
+        least
     }
 }
 

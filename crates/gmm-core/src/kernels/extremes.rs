@@ -1,4 +1,4 @@
-//! The largest and the least of the lanes of a block.
+//! The largest and the least of the lanes of a block, and those above a bound.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -15,6 +15,11 @@ pub fn largest(values: &[f64]) -> f64 {
 /// The least and the largest of the values of positive weight, +∞ and -∞ where there is none; NaN doesn't count.
 pub fn weighted_range(values: &[f64], weights: &[f64]) -> (f64, f64) {
     Arch::new().dispatch(WeightedRange { values, weights })
+}
+
+/// Makes 0 of the values that are not above a bound of at least 0; whether any is.
+pub fn keep_above(values: &mut [f64], bound: f64) -> bool {
+    Arch::new().dispatch(KeepAbove { values, bound })
 }
 
 struct Largest<'a> {
@@ -42,6 +47,41 @@ impl WithSimd for Largest<'_> {
         }
         let rest = rest.iter().copied().fold(0.0, f64::max);
         simd.reduce_max_f64s(all).max(rest)
+    }
+}
+
+struct KeepAbove<'a> {
+    values: &'a mut [f64],
+    bound: f64,
+}
+
+impl WithSimd for KeepAbove<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let (vectors, rest) = S::as_mut_simd_f64s(self.values);
+        let (groups, single) = vectors.as_chunks_mut::<CHAINS>();
+        let zero = simd.splat_f64s(0.0);
+        let mut any = [zero; CHAINS];
+        for group in groups {
+            for v in 0..CHAINS {
+                group[v] = f64::where_above(simd, group[v], self.bound, group[v]);
+                any[v] = f64::larger(simd, group[v], any[v]);
+            }
+        }
+        for value in single {
+            *value = f64::where_above(simd, *value, self.bound, *value);
+            any[0] = f64::larger(simd, *value, any[0]);
+        }
+        let [a, b, c, d] = any;
+        let [ab, cd] = [f64::larger(simd, a, b), f64::larger(simd, c, d)];
+        let mut is_any = simd.reduce_max_f64s(f64::larger(simd, ab, cd)) > 0.0;
+        for value in rest {
+            *value = if *value > self.bound { *value } else { 0.0 };
+            is_any |= *value > 0.0;
+        }
+        is_any
     }
 }
 
@@ -105,6 +145,17 @@ mod tests {
                 let weights = &weights;
                 let found = set.dispatch(WeightedRange { values, weights });
                 assert_eq!(found, range);
+                for bound in [0.0, 12.0, 50.0] {
+                    let mut kept = values.clone();
+                    let is_any = set.dispatch(KeepAbove {
+                        values: &mut kept,
+                        bound,
+                    });
+                    let above = |v: &f64| if *v > bound { *v } else { 0.0 };
+                    let expected: Vec<f64> = values.iter().map(above).collect();
+                    assert_eq!(kept, expected);
+                    assert_eq!(is_any, expected.iter().any(|v| *v > 0.0));
+                }
             }
         }
         let weights = [0.0, 1.0, 2.0, 0.0];

@@ -54,8 +54,7 @@ impl GaussianMixture {
             return false;
         }
         scratch.about_centre.clear();
-        let constants = self.terms.iter().map(|term| term.constant);
-        let far = constants.fold(f64::NEG_INFINITY, f64::max) - FAR_NATS;
+        let far = self.far();
         let bounds = bounds.falling(lane);
         self.centre_block(block, ellipsoid, scratch);
         let mut largest = [f64::NEG_INFINITY; BLOCK_ROWS];
@@ -132,6 +131,20 @@ impl GaussianMixture {
             }
         }
         least > far
+    }
+
+    /// Expert: whether rows of at least this log-density are near enough to some component for the responsibilities of others to be left out that are below
+    /// [`NEGLIGIBLE`] times the component's weight. With noise nothing is left out.
+    pub fn leaves_out(&self, least_log_density: f64) -> bool {
+        // The largest of K terms is at least a K-th of their sum.
+        let largest = least_log_density - self.log_offset() - (self.n_components() as f64).ln();
+        self.noise.is_none() && largest > self.far()
+    }
+
+    /// The log-joint density, without the offset, up to which a row is far from a component.
+    fn far(&self) -> f64 {
+        let constants = self.terms.iter().map(|term| term.constant);
+        constants.fold(f64::NEG_INFINITY, f64::max) - FAR_NATS
     }
 
     /// x - c of the block, in `scratch.whitened`.

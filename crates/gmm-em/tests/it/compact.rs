@@ -14,13 +14,13 @@ const N_COMPONENTS: usize = 36;
 /// Groups at a distance of so many standard deviations and more, one row far away, and a mixture near the one that they were drawn from.
 fn groups(
     seed: u64,
-    [n_rows, n_features]: [usize; 2],
+    [n_rows, n_features, n_components]: [usize; 3],
     distance: f64,
     form: CovarianceType,
 ) -> (Mat<f64>, Vec<f64>, GaussianMixture) {
     crate::groups(
         seed,
-        [n_rows, n_features, N_COMPONENTS],
+        [n_rows, n_features, n_components],
         distance / 10.0,
         form,
         |x| {
@@ -114,10 +114,12 @@ proptest! {
         form in prop::sample::select(CovarianceType::ALL.to_vec()),
         // In one panel and in two.
         n_features in prop::sample::select(vec![3, 9]),
+        // Row by row, and block by block.
+        n_components in prop::sample::select(vec![6, N_COMPONENTS]),
     ) {
-        let (table, weights, start) = groups(seed, [2000, n_features], distance, form);
+        let (table, weights, start) = groups(seed, [2000, n_features, n_components], distance, form);
         let x = Samples::from(&table).with_weights(&weights);
-        let fit = Em::new(N_COMPONENTS)
+        let fit = Em::new(n_components)
             .covariance(form)
             .regularization(Regularization::None)
             .max_iterations(1)
@@ -144,7 +146,7 @@ fn the_likelihood_never_falls_and_threads_change_no_bit() {
         (30.0, CovarianceType::Diag),
     ] {
         // Several leaves of the reduction tree, and a ragged end; and blocks of which no row counts, where groups are apart.
-        let (x, mut weights, start) = groups(5, [13_001, 3], distance, form);
+        let (x, mut weights, start) = groups(5, [13_001, 3, N_COMPONENTS], distance, form);
         let labels = start.predict(&x).unwrap();
         let of_two = weights
             .iter_mut()
