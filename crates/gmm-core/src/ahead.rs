@@ -5,7 +5,7 @@
 
 use faer::MatRef;
 
-/// Numbers that fit into the second cache beside what is worked on, in bytes: 32 features of a block.
+/// Numbers that fit into the second cache beside what is worked on, in bytes: 32 features of a block, 64 in single precision.
 const MOST_BYTES: usize = 1 << 16;
 /// What is asked for at a time.
 const LINE: usize = 64;
@@ -19,7 +19,7 @@ pub(crate) struct Ahead {
     n_runs: usize,
     /// so many bytes apart,
     stride: isize,
-    /// so many lines long.
+    /// so many lines long, counted from where a run begins: the last one may go on into another line.
     n_lines: usize,
 }
 
@@ -35,7 +35,7 @@ impl Ahead {
             (n_columns, n_rows, x.col_stride())
         } else if x.try_as_row_major().is_none() {
             return Self::default();
-        } else if x.row_stride().unsigned_abs() == n_columns {
+        } else if x.row_stride() == n_columns.cast_signed() {
             (1, n_rows * n_columns, 0)
         } else {
             (n_rows, n_columns, x.row_stride())
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_rows_is_asked_for_once() {
+    fn the_lines_of_the_rows_are_asked_for_once() {
         let numbers: Vec<f64> = (0..24 * 5).map(f64::from).collect();
         let lines = |n: isize| (0..n).map(|line| line * 64).collect::<Vec<_>>();
         let rows = MatRef::from_row_major_slice(&numbers, 24, 5);
@@ -119,6 +119,7 @@ mod tests {
         // From the last row to the first.
         let turned: Vec<isize> = (0..24).map(|row| row * -40).collect();
         assert_eq!(offsets(rows.subcols(0, 4).reverse_rows(), 1), turned);
+        assert_eq!(offsets(rows.reverse_rows(), 1), turned);
     }
 
     #[test]

@@ -114,3 +114,50 @@ impl<'a> Expectation<'a> {
         expectation(model, &self.rows, shifts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm_core::Covariances;
+    use gmm_core::faer::Mat;
+
+    /// A third of the rows costs less than all of them: of eight features it would not.
+    const D: usize = 32;
+
+    /// Three components in a row, so many standard deviations apart.
+    fn model(apart: f64, weights: [f64; 3]) -> GaussianMixture {
+        let covariances = Covariances::full(&vec![Mat::identity(D, D); 3]).unwrap();
+        let means = Mat::from_fn(3, D, |k, j| if j == 0 { apart * k as f64 } else { 0.0 });
+        GaussianMixture::new(weights.to_vec(), means, covariances).unwrap()
+    }
+
+    /// Rows near the components of a model, in turn.
+    fn rows(model: &GaussianMixture, n_groups: usize) -> Mat<f64> {
+        Mat::from_fn(900, D, |i, j| {
+            model.means()[(i % n_groups, j)] + ((i * 29 + j * 53) % 97) as f64 / 25.0 - 2.0
+        })
+    }
+
+    /// Whether a second pass would leave rows out, and whether the first did.
+    fn is_sparse(model: &GaussianMixture, x: &Mat<f64>) -> [bool; 2] {
+        let samples = Samples::from(x);
+        let summary = Summary::new(&samples, model.covariance_type()).unwrap();
+        let model = model.to_frame(&summary.frame).unwrap();
+        let mut passes = Expectation::new(&model, &samples, &summary, Precision::Double).unwrap();
+        assert!(passes.is_sparse);
+        let statistics = passes.of(&model).unwrap();
+        let dense = expectation(&model, &passes.rows, model.means().to_owned()).unwrap();
+        [passes.is_sparse, statistics != dense]
+    }
+
+    #[test]
+    fn rows_are_left_out_as_long_as_that_pays() {
+        let equal = [1.0 / 3.0; 3];
+        let apart = model(12.0, equal);
+        assert_eq!(is_sparse(&apart, &rows(&apart, 3)), [true, true]);
+        let near = model(2.0, equal);
+        assert!(!is_sparse(&near, &rows(&near, 3))[0]);
+        // The third component loses its rows: all digits of what is left.
+        assert_eq!(is_sparse(&apart, &rows(&apart, 2)), [false, false]);
+    }
+}

@@ -50,7 +50,8 @@ impl<'a> Gathering<'a> {
 
     /// Adds a block whose responsibilities (without sample weights) stand in `scratch.joint`, row by row for the components of
     /// `scratch.active`, and after them those of noise, where all components are in use. A component whose responsibilities are all at most
-    /// `negligible` (0 where it is not given) is left out, and with dense structure so are its rows, if few are above.
+    /// `negligible` (0 where it is not given) is left out, and with dense structure so are its rows that are not above; but for components
+    /// that are summed side by side.
     pub(crate) fn add_block(
         &mut self,
         block: &Block,
@@ -61,7 +62,7 @@ impl<'a> Gathering<'a> {
         let lists_rows = negligible.is_some() && structure == Structure::Dense;
         let (mut reading, mut is_shared) = (Reading::default(), false);
         if scratch.about_centre.sharing().is_some() {
-            reading.has_block = self.add_shared(block, scratch);
+            self.add_shared(block, scratch, lists_rows, &mut reading);
             is_shared = true;
         }
         let active = scratch.active.iter().copied();
@@ -86,9 +87,10 @@ impl<'a> Gathering<'a> {
                 }
             }
             // What is next to nothing would cost more than the rest: products of subnormal numbers are slow.
-            let is_any = match negligible > 0.0 {
-                true => keep_above(r, negligible),
-                false => largest(r) > 0.0,
+            let is_any = if lists_rows {
+                keep_above(r, negligible)
+            } else {
+                largest(r) > negligible
             };
             if !is_any {
                 continue;
@@ -112,8 +114,14 @@ impl<'a> Gathering<'a> {
         self.statistics.count(block);
     }
 
-    /// Adds a block to the components that are summed side by side; whether its panels were read.
-    fn add_shared(&mut self, block: &Block, scratch: &mut Scratch) -> bool {
+    /// Adds a block to the components that are summed side by side.
+    fn add_shared(
+        &mut self,
+        block: &Block,
+        scratch: &mut Scratch,
+        lists_rows: bool,
+        reading: &mut Reading,
+    ) {
         let structure = self.statistics.form.structure();
         let Scratch {
             about_centre,
@@ -123,12 +131,11 @@ impl<'a> Gathering<'a> {
             ..
         } = scratch;
         let Some((near, z, centre)) = about_centre.sharing() else {
-            return false;
+            return;
         };
         let SideBySide { groups, .. } = (self.side_by_side)
             .get_or_insert_with(|| SideBySide::new::<f64>(near, centre, structure));
         let lanes = |k: usize| k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS;
-        let mut is_read = false;
         for group in groups {
             let components = group.components();
             *n_pairs += components.len() * BLOCK_ROWS;
@@ -136,16 +143,14 @@ impl<'a> Gathering<'a> {
             if group.observe(z, joint) {
                 continue;
             }
-            if structure == Structure::Dense && !is_read {
-                panels.read(block.values());
-                is_read = true;
+            if structure == Structure::Dense {
+                reading.read(block, panels, lists_rows);
             }
             let (shifts, part) = (self.shifts, &mut self.part);
             group.add_refused(&mut self.sums, |k, sums| {
                 sums.observe(block, &joint[lanes(k)], &shifts[k], part, panels);
             });
         }
-        is_read
     }
 
     fn is_side_by_side(&self, k: usize) -> bool {
@@ -208,8 +213,8 @@ impl Reading {
     }
 }
 
-/// Of more features, sums of all rows are taken in panels.
-const MOST_WITHOUT_ROWS: usize = 16;
+/// Of more features, sums of all rows may be taken in panels.
+const MOST_WITHOUT_ROWS: usize = 12;
 
 /// The components near a centre whose sums are best taken side by side.
 struct SideBySide {

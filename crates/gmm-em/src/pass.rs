@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::kernels::{Listed, Panels};
 use gmm_core::tree::Tree;
@@ -46,14 +47,16 @@ pub(crate) fn expectation_as(
 }
 
 /// [`expectation`] without the rows that say nothing about a component, where they are the most of a block; and the [pairs](Scratch::n_pairs) that were
-/// summed. No statistics where a component has lost so many of its rows that what was left out may say something about the rest.
+/// summed. No statistics where a component has lost so much of its rows or of its scatter that what was left out may say something about the rest.
 pub(crate) fn sparse_expectation(
     model: &GaussianMixture,
     rows: &impl Blocks,
     shifts: Mat<f64>,
 ) -> Result<Option<(SufficientStatistics, usize)>, Error> {
-    /// Of the rows that a component's weight stands for. What is left out of them is 2^-58 at the most, and of a quarter 2^-56.
-    const LEAST_PART_KEPT: f64 = 0.25;
+    /// Of the rows that a component's weight stands for. What is left out of them is 2^-58 at the most, and of a sixteenth 2^-54.
+    const LEAST_PART_KEPT: f64 = 1.0 / 16.0;
+    /// Of the scatter that they would have under the model, feature by feature: what is left out may be 60 standard deviations away.
+    const LEAST_SCATTER_KEPT: f64 = 1.0 / 1024.0;
     let pass = Pass {
         rows,
         zeros: &SufficientStatistics::of_model(model, shifts),
@@ -67,9 +70,16 @@ pub(crate) fn sparse_expectation(
             (model.leaves_out(least)).then_some(negligible.as_slice())
         };
     let statistics = pass.gather(&|| Scratch::new(model), &evaluate)?;
-    let expected = model.weights().iter().map(|w| w * statistics.total_weight);
-    let keeps = (statistics.moments.iter().zip(expected))
-        .all(|(moments, expected)| moments.occupancy >= LEAST_PART_KEPT * expected);
+    let keeps = |(k, moments): (usize, &Moments)| {
+        let expected = model.weights()[k] * statistics.total_weight;
+        let variances = model.covariances().variances(k);
+        let keeps_scatter = |(j, variance): (usize, &f64)| {
+            moments.variance_sum(j) >= LEAST_SCATTER_KEPT * expected * variance
+        };
+        moments.occupancy >= LEAST_PART_KEPT * expected
+            && variances.iter().enumerate().all(keeps_scatter)
+    };
+    let keeps = statistics.moments.iter().enumerate().all(keeps);
     Ok(keeps.then_some((statistics, pass.n_pairs.into_inner())))
 }
 
@@ -261,6 +271,14 @@ mod tests {
         }
         let likelihoods = [&statistics, &dense].map(|s| s.log_likelihood().to_bits());
         assert_eq!(likelihoods[0], likelihoods[1]);
+    }
+
+    /// A variance that shrinks to next to nothing may be what was left out.
+    #[test]
+    fn a_component_that_shrinks_is_summed_with_all_rows() {
+        let (model, mut x) = groups(16, 1.0 / 16.0);
+        (0..x.nrows()).for_each(|i| x[(i, 3)] *= 1e-3);
+        assert!(both(&model, &x).0.is_none());
     }
 
     /// What is left out would be all that a component has.

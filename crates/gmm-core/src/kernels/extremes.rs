@@ -17,8 +17,9 @@ pub fn weighted_range(values: &[f64], weights: &[f64]) -> (f64, f64) {
     Arch::new().dispatch(WeightedRange { values, weights })
 }
 
-/// Makes 0 of the values that are not above a bound of at least 0; whether any is.
+/// Makes 0 of the values that are not above a bound of at least 0, and of NaN; whether any is.
 pub fn keep_above(values: &mut [f64], bound: f64) -> bool {
+    debug_assert!(bound >= 0.0);
     Arch::new().dispatch(KeepAbove { values, bound })
 }
 

@@ -233,6 +233,23 @@ mod tests {
         assert_eq!(scratch.n_pairs, BLOCK_ROWS + 25);
     }
 
+    /// Up to 60 standard deviations, in any unit; with noise nothing is left out.
+    #[test]
+    fn what_is_near_is_told_by_its_density() {
+        for variance in [1.0, 1e-300, 1e290] {
+            for (distance, is_near) in [(0.0, true), (59.5, true), (60.5, false), (1e3, false)] {
+                let (model, _) = line(variance, 50.0, [0.0; 3]);
+                let x = Mat::from_fn(1, 1, |_, _| -distance * variance.sqrt());
+                let least = model.log_density(&x).unwrap()[0];
+                assert_eq!(model.leaves_out(least), is_near, "{variance} {distance}");
+            }
+        }
+        let (model, _) = line(1.0, 50.0, [0.0; 3]);
+        assert!(!model.leaves_out(f64::NEG_INFINITY));
+        let noise = crate::Noise::new(0.1, -5.0).unwrap();
+        assert!(!model.with_noise(noise).unwrap().leaves_out(-1.0));
+    }
+
     #[test]
     fn rows_far_from_every_component_leave_out_nothing() {
         // At 100 standard deviations a part of 2^-58 of a row still counts; at 1e160 every squared distance overflows.
