@@ -3,7 +3,7 @@
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::{MomentSums, Moments, SharedSums, Structure};
 use gmm_core::kernels::operations::Real;
-use gmm_core::kernels::{Panels, above, keep_above, largest};
+use gmm_core::kernels::{Panels, above, clear_up_to, largest};
 use gmm_core::{Scratch, SingleScratch};
 
 use crate::statistics::SufficientStatistics;
@@ -85,14 +85,9 @@ impl<'a> Gathering<'a> {
                     scratch.n_pairs += listed.cost();
                     continue;
                 }
-            }
-            // What is next to nothing would cost more than the rest: products of subnormal numbers are slow.
-            let is_any = if lists_rows {
-                keep_above(r, negligible)
-            } else {
-                largest(r) > negligible
-            };
-            if !is_any {
+                // What is next to nothing would cost more than the rest: products of subnormal numbers are slow.
+                clear_up_to(r, negligible);
+            } else if largest(r) <= negligible {
                 continue;
             }
             weigh(block, r);

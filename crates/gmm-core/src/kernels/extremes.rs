@@ -1,4 +1,4 @@
-//! The largest and the least of the lanes of a block, and those above a bound.
+//! The largest and the least of the lanes of a block, and what is not above a bound.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -17,10 +17,9 @@ pub fn weighted_range(values: &[f64], weights: &[f64]) -> (f64, f64) {
     Arch::new().dispatch(WeightedRange { values, weights })
 }
 
-/// Makes 0 of the values that are not above a bound of at least 0, and of NaN; whether any is.
-pub fn keep_above(values: &mut [f64], bound: f64) -> bool {
-    debug_assert!(bound >= 0.0);
-    Arch::new().dispatch(KeepAbove { values, bound })
+/// Makes 0 of the values that are not above a bound, and of NaN.
+pub fn clear_up_to(values: &mut [f64], bound: f64) {
+    Arch::new().dispatch(ClearUpTo { values, bound });
 }
 
 struct Largest<'a> {
@@ -51,38 +50,23 @@ impl WithSimd for Largest<'_> {
     }
 }
 
-struct KeepAbove<'a> {
+struct ClearUpTo<'a> {
     values: &'a mut [f64],
     bound: f64,
 }
 
-impl WithSimd for KeepAbove<'_> {
-    type Output = bool;
+impl WithSimd for ClearUpTo<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> bool {
+    fn with_simd<S: Simd>(self, simd: S) {
         let (vectors, rest) = S::as_mut_simd_f64s(self.values);
-        let (groups, single) = vectors.as_chunks_mut::<CHAINS>();
-        let zero = simd.splat_f64s(0.0);
-        let mut any = [zero; CHAINS];
-        for group in groups {
-            for v in 0..CHAINS {
-                group[v] = f64::where_above(simd, group[v], self.bound, group[v]);
-                any[v] = f64::larger(simd, group[v], any[v]);
-            }
-        }
-        for value in single {
+        for value in vectors {
             *value = f64::where_above(simd, *value, self.bound, *value);
-            any[0] = f64::larger(simd, *value, any[0]);
         }
-        let [a, b, c, d] = any;
-        let [ab, cd] = [f64::larger(simd, a, b), f64::larger(simd, c, d)];
-        let mut is_any = simd.reduce_max_f64s(f64::larger(simd, ab, cd)) > 0.0;
         for value in rest {
             *value = if *value > self.bound { *value } else { 0.0 };
-            is_any |= *value > 0.0;
         }
-        is_any
     }
 }
 
@@ -148,14 +132,13 @@ mod tests {
                 assert_eq!(found, range);
                 for bound in [0.0, 12.0, 50.0] {
                     let mut kept = values.clone();
-                    let is_any = set.dispatch(KeepAbove {
+                    set.dispatch(ClearUpTo {
                         values: &mut kept,
                         bound,
                     });
                     let above = |v: &f64| if *v > bound { *v } else { 0.0 };
                     let expected: Vec<f64> = values.iter().map(above).collect();
                     assert_eq!(kept, expected);
-                    assert_eq!(is_any, expected.iter().any(|v| *v > 0.0));
                 }
             }
         }

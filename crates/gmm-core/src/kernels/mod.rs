@@ -29,7 +29,7 @@ pub(crate) use differences::{
     Centre, Centred, Differences, Halves, InPanels, Narrow, Near, Plain, Single, halves, padded,
 };
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
-pub use extremes::{keep_above, largest, weighted_range};
+pub use extremes::{clear_up_to, largest, weighted_range};
 pub(crate) use frame::to_frame;
 pub(crate) use mixture::Normalize;
 pub use mixture::normalize_joint;
