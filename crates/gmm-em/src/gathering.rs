@@ -3,7 +3,7 @@
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::covariance::{MomentSums, Moments, SharedSums, Structure};
 use gmm_core::kernels::operations::Real;
-use gmm_core::kernels::{Panels, above, clear_up_to, largest};
+use gmm_core::kernels::{Listed, Panels, above, clear_up_to, largest};
 use gmm_core::{Scratch, SingleScratch};
 
 use crate::statistics::SufficientStatistics;
@@ -152,16 +152,24 @@ impl<'a> Gathering<'a> {
         (self.side_by_side.as_ref()).is_some_and(|side_by_side| side_by_side.is_member[k])
     }
 
-    /// Adds the block that the scratch memory was last filled from, its responsibilities times `weight`: see [`MomentSums::observe_single`].
-    pub(crate) fn add_single(&mut self, scratch: &mut SingleScratch, weight: f64) {
+    /// Adds the block that the scratch memory was last filled from, its responsibilities times `weight`, as [`add_block`](Self::add_block) does: see
+    /// [`MomentSums::observe_single`]. The answer is the number of [pairs](Scratch::n_pairs).
+    pub(crate) fn add_single(
+        &mut self,
+        scratch: &mut SingleScratch,
+        weight: f64,
+        negligible: Option<&[f64]>,
+    ) -> usize {
         let structure = self.statistics.form.structure();
+        let lists_rows = negligible.is_some() && structure == Structure::Dense;
         let (shifts, part) = (self.shifts, &mut self.part);
-        let mut is_shared = false;
+        let (mut is_shared, mut n_pairs) = (false, 0);
         if let Some((near, centre)) = scratch.sharing() {
             is_shared = true;
             let SideBySide { groups, .. } = (self.side_by_side)
                 .get_or_insert_with(|| SideBySide::new::<f32>(near, centre, structure));
             for group in groups {
+                n_pairs += group.components().len() * BLOCK_ROWS;
                 if !group.observe_single(scratch, weight) {
                     group.add_refused(&mut self.sums, |k, sums| {
                         sums.observe_single_alone(scratch, k, weight, &shifts[k], part);
@@ -169,12 +177,32 @@ impl<'a> Gathering<'a> {
                 }
             }
         }
+        let mut listed = Listed::default();
         for k in 0..self.sums.len() {
-            if !(is_shared && self.is_side_by_side(k)) && scratch.says_something(k) {
-                let (sums, shift) = (&mut self.sums[k], &self.shifts[k]);
-                sums.observe_single(scratch, k, weight, shift, &mut self.part);
+            if is_shared && self.is_side_by_side(k) {
+                continue;
             }
+            let (sums, shift, part) = (&mut self.sums[k], &self.shifts[k], &mut self.part);
+            let r = scratch.responsibilities(k);
+            let negligible = negligible.map_or(0.0, |n| n[k] as f32);
+            if lists_rows {
+                // A row of weight 0 has none.
+                let marks = above(r, negligible, r);
+                if marks.is_empty() {
+                    continue;
+                }
+                if listed.take(&marks, shift.len()) {
+                    sums.observe_single_listed(scratch, (&listed, k), weight, shift, part);
+                    n_pairs += listed.cost();
+                    continue;
+                }
+            } else if !r.iter().any(|r| *r > 0.0) {
+                continue;
+            }
+            n_pairs += BLOCK_ROWS;
+            sums.observe_single(scratch, k, weight, shift, part);
         }
+        n_pairs
     }
 }
 

@@ -53,10 +53,6 @@ pub(crate) fn sparse_expectation(
     rows: &impl Blocks,
     shifts: Mat<f64>,
 ) -> Result<Option<(SufficientStatistics, usize)>, Error> {
-    /// Of the rows that a component's weight stands for. What is left out of them is 2^-58 at the most, and of a sixteenth 2^-54.
-    const LEAST_PART_KEPT: f64 = 1.0 / 16.0;
-    /// Of the scatter that they would have under the model, feature by feature: what is left out may be 60 standard deviations away.
-    const LEAST_SCATTER_KEPT: f64 = 1.0 / 1024.0;
     let pass = Pass {
         rows,
         zeros: &SufficientStatistics::of_model(model, shifts),
@@ -70,6 +66,15 @@ pub(crate) fn sparse_expectation(
             (model.leaves_out(least)).then_some(negligible.as_slice())
         };
     let statistics = pass.gather(&|| Scratch::new(model), &evaluate)?;
+    Ok(keeps_enough(model, &statistics).then_some((statistics, pass.n_pairs.into_inner())))
+}
+
+/// Whether each component of a model has kept so much of its rows and of its scatter that what was left out says nothing about the rest.
+pub(crate) fn keeps_enough(model: &GaussianMixture, statistics: &SufficientStatistics) -> bool {
+    /// Of the rows that a component's weight stands for. What is left out of them is 2^-58 at the most, and of a sixteenth 2^-54.
+    const LEAST_PART_KEPT: f64 = 1.0 / 16.0;
+    /// Of the scatter that they would have under the model, feature by feature: what is left out may be 60 standard deviations away.
+    const LEAST_SCATTER_KEPT: f64 = 1.0 / 1024.0;
     let keeps = |(k, moments): (usize, &Moments)| {
         let expected = model.weights()[k] * statistics.total_weight;
         let variances = model.covariances().variances(k);
@@ -79,12 +84,11 @@ pub(crate) fn sparse_expectation(
         moments.occupancy >= LEAST_PART_KEPT * expected
             && variances.iter().enumerate().all(keeps_scatter)
     };
-    let keeps = statistics.moments.iter().enumerate().all(keeps);
-    Ok(keeps.then_some((statistics, pass.n_pairs.into_inner())))
+    statistics.moments.iter().enumerate().all(keeps)
 }
 
 /// Up to which size responsibilities say nothing about each component.
-fn negligible(model: &GaussianMixture) -> Vec<f64> {
+pub(crate) fn negligible(model: &GaussianMixture) -> Vec<f64> {
     model.weights().iter().map(|w| NEGLIGIBLE * w).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The pass in single precision: see [`Precision`](crate::Precision).
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gmm_core::block::{BLOCK_ROWS, Block};
 use gmm_core::faer::Mat;
@@ -9,65 +10,102 @@ use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch};
 use crate::Error;
 use crate::blocks::Blocks;
 use crate::gathering::Gathering;
-use crate::pass::tasks;
+use crate::pass::{keeps_enough, negligible, tasks};
 use crate::statistics::SufficientStatistics;
 
-/// [`expectation`](crate::pass::expectation) in single precision, summed up in double precision; `None` where the mixture is out of the
-/// range of single precision, or has noise.
-pub(crate) fn single_expectation(
-    model: &GaussianMixture,
-    rows: &impl Blocks,
-    shifts: &Mat<f64>,
-) -> Result<Option<SufficientStatistics>, Error> {
-    let Some(single) = model.single() else {
-        return Ok(None);
-    };
-    // Any shift near the mean will do: one without low parts makes differences cheaper.
-    let mut shifts = shifts.clone();
-    for k in 0..shifts.nrows() {
-        for (j, variance) in model.covariances().variances(k).iter().enumerate() {
-            let rounded = f64::from(shifts[(k, j)] as f32);
-            if (rounded - shifts[(k, j)]).abs() <= variance.sqrt() {
-                shifts[(k, j)] = rounded;
+/// An E-step in single precision, summed up in double precision.
+pub(crate) struct SinglePass<'a> {
+    model: &'a GaussianMixture,
+    single: SingleMixture,
+    zeros: SufficientStatistics,
+}
+
+impl<'a> SinglePass<'a> {
+    /// `None` where the mixture is out of the range of single precision, or has noise.
+    pub(crate) fn new(model: &'a GaussianMixture, shifts: &Mat<f64>) -> Option<Self> {
+        let single = model.single()?;
+        // Any shift near the mean will do: one without low parts makes differences cheaper.
+        let mut shifts = shifts.clone();
+        for k in 0..shifts.nrows() {
+            for (j, variance) in model.covariances().variances(k).iter().enumerate() {
+                let rounded = f64::from(shifts[(k, j)] as f32);
+                if (rounded - shifts[(k, j)]).abs() <= variance.sqrt() {
+                    shifts[(k, j)] = rounded;
+                }
             }
         }
+        Some(Self {
+            model,
+            single,
+            zeros: SufficientStatistics::of_model(model, shifts),
+        })
     }
-    let zeros = SufficientStatistics::of_model(model, shifts);
-    let shifts = zeros.shift_rows();
-    let memory = || (None, Evaluation::new(model, &single));
-    let leaf = |(memory, evaluation): &mut (Option<Block>, Evaluation<'_>),
-                blocks: Range<usize>| {
-        let mut gathering = Gathering::new(&zeros, &shifts);
-        for index in blocks {
-            evaluation.add_block(rows.block(index, memory)?, &mut gathering);
-        }
-        Ok(gathering.finish())
-    };
-    tasks(rows, &zeros)
-        .reduce(&memory, &leaf, &SufficientStatistics::add)
-        .map(Some)
+
+    /// As [`expectation`](crate::pass::expectation).
+    pub(crate) fn expectation(&self, rows: &impl Blocks) -> Result<SufficientStatistics, Error> {
+        Ok(self.gather(rows, None)?.0)
+    }
+
+    /// As [`sparse_expectation`](crate::pass::sparse_expectation).
+    pub(crate) fn sparse_expectation(
+        &self,
+        rows: &impl Blocks,
+    ) -> Result<Option<(SufficientStatistics, usize)>, Error> {
+        let pass = self.gather(rows, Some(&negligible(self.model)))?;
+        Ok(Some(pass).filter(|(statistics, _)| keeps_enough(self.model, statistics)))
+    }
+
+    fn gather(
+        &self,
+        rows: &impl Blocks,
+        negligible: Option<&[f64]>,
+    ) -> Result<(SufficientStatistics, usize), Error> {
+        let shifts = self.zeros.shift_rows();
+        let n_pairs = AtomicUsize::new(0);
+        let memory = || (None, Evaluation::new(self.model, &self.single, negligible));
+        let leaf = |(memory, evaluation): &mut (Option<Block>, Evaluation<'_>),
+                    blocks: Range<usize>| {
+            let mut gathering = Gathering::new(&self.zeros, &shifts);
+            for index in blocks {
+                let pairs = evaluation.add_block(rows.block(index, memory)?, &mut gathering);
+                n_pairs.fetch_add(pairs, Ordering::Relaxed);
+            }
+            Ok(gathering.finish())
+        };
+        tasks(rows, &self.zeros)
+            .reduce(&memory, &leaf, &SufficientStatistics::add)
+            .map(|statistics| (statistics, n_pairs.into_inner()))
+    }
 }
 
 /// A mixture in both precisions, with working memory.
 struct Evaluation<'a> {
     model: &'a GaussianMixture,
     single: &'a SingleMixture,
+    /// See [`Gathering::add_block`].
+    negligible: Option<&'a [f64]>,
     scratch: SingleScratch,
     /// For blocks with rows that are too far out.
     double: Option<Scratch>,
 }
 
 impl<'a> Evaluation<'a> {
-    fn new(model: &'a GaussianMixture, single: &'a SingleMixture) -> Self {
+    fn new(
+        model: &'a GaussianMixture,
+        single: &'a SingleMixture,
+        negligible: Option<&'a [f64]>,
+    ) -> Self {
         Self {
             model,
             single,
+            negligible,
             scratch: SingleScratch::new(model),
             double: None,
         }
     }
 
-    fn add_block(&mut self, block: &Block, gathering: &mut Gathering<'_>) {
+    /// The answer is the number of [pairs](Scratch::n_pairs) that were summed.
+    fn add_block(&mut self, block: &Block, gathering: &mut Gathering<'_>) -> usize {
         if !self
             .single
             .responsibilities_of_block(block, &mut self.scratch)
@@ -78,15 +116,15 @@ impl<'a> Evaluation<'a> {
             let statistics = &mut gathering.statistics;
             statistics.add_log_density(block, &double.log_density);
             gathering.add_block(block, None, double);
-            return;
+            return std::mem::take(&mut double.n_pairs);
         }
         let statistics = &mut gathering.statistics;
-        statistics.add_log_density(block, &self.scratch.log_density);
+        let least = statistics.add_log_density(block, &self.scratch.log_density);
         statistics.count(block);
         // Sample weights may be of any size, single precision isn't: they enter as parts of the largest in the block.
         let heaviest = block.weights().iter().copied().fold(0.0, f64::max);
         if heaviest <= 0.0 {
-            return;
+            return 0;
         }
         for r in self.scratch.joint.chunks_exact_mut(BLOCK_ROWS) {
             if block.is_weighted() {
@@ -96,6 +134,7 @@ impl<'a> Evaluation<'a> {
                     .for_each(|(r, w)| *r *= (w / heaviest) as f32);
             }
         }
-        gathering.add_single(&mut self.scratch, heaviest);
+        let negligible = self.negligible.filter(|_| self.model.leaves_out(least));
+        gathering.add_single(&mut self.scratch, heaviest, negligible)
     }
 }

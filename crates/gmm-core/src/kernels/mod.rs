@@ -9,6 +9,7 @@ mod differences;
 mod exponential;
 mod extremes;
 mod frame;
+mod marks;
 mod mixture;
 mod nearest;
 mod panels;
@@ -31,6 +32,7 @@ pub(crate) use differences::{
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{clear_up_to, largest, weighted_range};
 pub(crate) use frame::to_frame;
+pub use marks::{Marks, above};
 pub(crate) use mixture::Normalize;
 pub use mixture::normalize_joint;
 pub use nearest::keep_nearest;
@@ -40,8 +42,8 @@ pub use product::LinearMap;
 pub(crate) use reach::{Raise, Reach};
 pub(crate) use real::Real;
 pub use responsibilities::{distances_of_responsibilities, entropies};
-pub(crate) use rows::ListedNorm;
-pub use rows::{Listed, Marks, above, listed_sums};
+pub use rows::{Listed, listed_sums};
+pub(crate) use rows::{ListedNorm, ListedSums};
 pub(crate) use scaled::ScaledNorm;
 pub use scaled::scaled_norm;
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
@@ -59,13 +61,14 @@ pub mod operations {
     pub use super::differences::{
         Centre, Centred, Differences, Halves, InPanels, Lanes, Narrow, Near, Plain, Single, padded,
     };
+    pub use super::marks::Above;
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
     pub use super::panels::{PanelMemory, ReadPanels};
     pub use super::product::Apply;
     pub use super::real::Real;
     pub use super::responsibilities::{DistancesOfResponsibilities, Entropies};
-    pub use super::rows::{Above, ListedNorm, ListedSums};
+    pub use super::rows::{ListedNorm, ListedSums};
     pub use super::scaled::ScaledNorm;
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums, StoredSums};
     pub use super::side_by_side::SumsSideBySide;

@@ -64,7 +64,7 @@ impl<T: Real> Panels<T> {
     }
 
     /// Whether they hold the rows of a block of so many features.
-    pub(super) fn hold_rows(&self, n_features: usize) -> bool {
+    pub(crate) fn hold_rows(&self, n_features: usize) -> bool {
         self.has_rows && self.has_room(n_features)
     }
 
@@ -127,13 +127,17 @@ impl Panels {
 }
 
 impl Panels<f32> {
-    /// Takes the values of a block.
-    pub(crate) fn read_halves(&mut self, x: Halves<'_>) {
-        if x.high.len() > LEAST_IN_REGISTERS * BLOCK_ROWS {
-            self.reading_halves(x)
-                .into_iter()
-                .for_each(|part| Arch::new().dispatch(part));
+    /// Takes the values of a block, if they are to be summed in panels, or rows of them are.
+    pub(crate) fn read_halves(&mut self, x: Halves<'_>, is_of_rows: bool) {
+        if is_of_rows || x.high.len() > LEAST_IN_REGISTERS * BLOCK_ROWS {
+            for reading in self.reading_halves(x) {
+                Arch::new().dispatch(ReadPanels {
+                    is_of_rows,
+                    ..reading
+                });
+            }
         }
+        self.has_rows = is_of_rows;
     }
 
     #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::rows::{Marking, Marks};
+use super::marks::{Marking, Marks};
 
 /// The rows that may be near enough: those for which `constant - ½ max(0, distance + direction'zᵢ)²`, a bound on their log-density, is above
 /// `reached[i] - below`. Where the bound is no number, they may.
@@ -30,7 +30,7 @@ impl WithSimd for Reach<'_> {
         let (z, _) = S::as_simd_f64s(self.z);
         let (reached, _) = S::as_simd_f64s(self.reached);
         let stride = reached.len();
-        let mut marking = Marking::new(simd);
+        let mut marking = Marking::<f64, S>::new(simd);
         for at in (0..stride).step_by(V) {
             let mut t = [splat(self.distance); V];
             for (lanes, e) in z.chunks_exact(stride).zip(self.direction) {
@@ -43,8 +43,7 @@ impl WithSimd for Reach<'_> {
                 // A row on the other side of the mean may be anywhere.
                 let t = simd.select_f64s(simd.less_than_f64s(t[v], zero), zero, t[v]);
                 let least = simd.mul_add_f64s(reached[at + v], minus_two, at_none);
-                let is_far = simd.less_than_or_equal_f64s(least, simd.mul_f64s(t, t));
-                marking.mark_others(at + v, is_far);
+                marking.mark(at + v, least, simd.mul_f64s(t, t));
             }
         }
         marking.finish()

@@ -30,6 +30,9 @@ pub trait Real:
     const ONE: Self;
     const MINUS_HALF: Self;
     const NEG_INFINITY: Self;
+    /// The first powers of two, from 1 on, of which all sums are exact.
+    const EXACT_POWERS: usize;
+    const POWERS: [Self; 32];
 
     fn to_f64(self) -> f64;
     fn lanes<S: Simd>() -> usize;
@@ -57,6 +60,13 @@ pub trait Real:
         simd: S,
         a: Self::Vector<S>,
         bound: Self,
+        value: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// 0 where a is at most `bound`, `value` elsewhere and where one of them is NaN.
+    fn unless_up_to<S: Simd>(
+        simd: S,
+        a: Self::Vector<S>,
+        bound: Self::Vector<S>,
         value: Self::Vector<S>,
     ) -> Self::Vector<S>;
     /// a where `bits` is 0, b where it is 1.
@@ -122,14 +132,24 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($real:ident, $exp:path, $vector:ident, $lanes:ident, $slice:ident, $slice_mut:ident,
-     $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident, $sum:ident, $less:ident, $max:ident, $select:ident, $rotate:ident) => {
+    ($real:ident, $powers:literal, $exp:path, $vector:ident, $lanes:ident, $slice:ident, $slice_mut:ident,
+     $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident, $sum:ident, $less:ident, $up_to:ident, $max:ident, $select:ident, $rotate:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
 
             const ONE: Self = 1.0;
             const MINUS_HALF: Self = -0.5;
             const NEG_INFINITY: Self = $real::NEG_INFINITY;
+            const EXACT_POWERS: usize = $powers;
+            const POWERS: [Self; 32] = {
+                let mut powers = [1.0; 32];
+                let mut at = 1;
+                while at < powers.len() {
+                    powers[at] = 2.0 * powers[at - 1];
+                    at += 1;
+                }
+                powers
+            };
 
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -203,6 +223,15 @@ macro_rules! real {
                 simd.$select(simd.$less(simd.$splat(bound), a), value, simd.$splat(0.0))
             }
             #[inline(always)]
+            fn unless_up_to<S: Simd>(
+                simd: S,
+                a: S::$vector,
+                bound: S::$vector,
+                value: S::$vector,
+            ) -> S::$vector {
+                simd.$select(simd.$up_to(a, bound), simd.$splat(0.0), value)
+            }
+            #[inline(always)]
             fn choose<S: Simd>(
                 simd: S,
                 bits: S::$vector,
@@ -229,6 +258,7 @@ macro_rules! real {
 
 real!(
     f64,
+    32,
     exp_f64s,
     f64s,
     F64_LANES,
@@ -242,12 +272,14 @@ real!(
     mul_add_f64s,
     reduce_sum_f64s,
     less_than_f64s,
+    less_than_or_equal_f64s,
     max_f64s,
     select_f64s,
     rotate_right_f64s
 );
 real!(
     f32,
+    16,
     exp_f32s,
     f32s,
     F32_LANES,
@@ -261,6 +293,7 @@ real!(
     mul_add_f32s,
     reduce_sum_f32s,
     less_than_f32s,
+    less_than_or_equal_f32s,
     max_f32s,
     select_f32s,
     rotate_right_f32s

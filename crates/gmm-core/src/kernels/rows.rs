@@ -1,119 +1,16 @@
-//! Some rows of a block: which they are, their distances, and their sums.
+//! Some rows of a block: their distances, and their sums.
 //!
 //! Where a component says something about few of a block's rows, those are listed and the others are left alone.
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::differences::{InPanels, Lanes, Plain};
+use super::differences::{InPanels, Lanes};
+use super::marks::Marks;
 use super::panels::{OuterSums, PanelMemory, Panels};
 use super::real::{MOST_LANES, Real};
 use super::scatter::{CHAINS, packed_len};
 use super::whiten::{Line, Whitener, sum_squares};
 use crate::block::BLOCK_ROWS;
-
-/// Rows that a word of [`Marks`] tells of.
-const BITS: usize = 32;
-const WORDS: usize = BLOCK_ROWS / BITS;
-
-/// A bit for each row of a block: bit b of the word of lane l of chunk c is that of lane l of vector 32 c + b.
-#[derive(Clone, Copy, Debug)]
-pub struct Marks {
-    words: [u32; WORDS],
-    lanes: usize,
-}
-
-impl Marks {
-    /// The number of rows that are marked.
-    fn count(&self) -> usize {
-        let counts = self.words.iter().map(|word| word.count_ones() as usize);
-        counts.sum()
-    }
-
-    /// Whether no row is marked.
-    pub fn is_empty(&self) -> bool {
-        self.words.iter().all(|word| *word == 0)
-    }
-}
-
-/// [`Marks`] in the making: powers of two, added up lane by lane; a sum of 32 of them is exact.
-pub(super) struct Marking<S: Simd> {
-    simd: S,
-    sums: [f64; WORDS],
-}
-
-impl<S: Simd> Marking<S> {
-    #[inline(always)]
-    pub(super) fn new(simd: S) -> Self {
-        let sums = [0.0; WORDS];
-        Self { simd, sums }
-    }
-
-    /// Marks all rows of vector number `at` of a block but these.
-    #[inline(always)]
-    pub(super) fn mark_others(&mut self, at: usize, rows: S::m64s) {
-        let simd = self.simd;
-        let (words, _) = S::as_mut_simd_f64s(&mut self.sums);
-        let word = &mut words[at / BITS];
-        let power = simd.splat_f64s(POWERS[at % BITS]);
-        let bits = simd.select_f64s(rows, simd.splat_f64s(0.0), power);
-        *word = simd.add_f64s(*word, bits);
-    }
-
-    #[inline(always)]
-    pub(super) fn finish(self) -> Marks {
-        Marks {
-            words: self.sums.map(|sum| sum as u32),
-            lanes: S::F64_LANES,
-        }
-    }
-}
-
-const POWERS: [f64; BITS] = {
-    let mut powers = [1.0; BITS];
-    let mut bit = 1;
-    while bit < BITS {
-        powers[bit] = 2.0 * powers[bit - 1];
-        bit += 1;
-    }
-    powers
-};
-
-/// The rows of positive weight of a block whose number is above a bound, or NaN.
-///
-/// # Panics
-/// If there are not [`BLOCK_ROWS`] numbers and weights.
-pub fn above(values: &[f64], bound: f64, weights: &[f64]) -> Marks {
-    assert_eq!([values.len(), weights.len()], [BLOCK_ROWS; 2]);
-    Arch::new().dispatch(Above {
-        values,
-        bound,
-        weights,
-    })
-}
-
-#[doc(hidden)]
-pub struct Above<'a> {
-    pub values: &'a [f64],
-    pub bound: f64,
-    pub weights: &'a [f64],
-}
-
-impl WithSimd for Above<'_> {
-    type Output = Marks;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Marks {
-        let (bound, zero) = (simd.splat_f64s(self.bound), simd.splat_f64s(0.0));
-        let mut marking = Marking::new(simd);
-        let rows = f64::vectors::<S>(self.values).iter();
-        for (at, (values, weights)) in rows.zip(f64::vectors::<S>(self.weights)).enumerate() {
-            let counts = simd.less_than_f64s(zero, *weights);
-            let counted = simd.select_f64s(counts, *values, bound);
-            marking.mark_others(at, simd.less_than_or_equal_f64s(counted, bound));
-        }
-        marking.finish()
-    }
-}
 
 /// A listed row costs as much as one of so many more features does among all: its numbers are fetched from where they stand, and what comes
 /// with a list is shared by few rows.
@@ -151,16 +48,10 @@ impl Listed {
             return false;
         }
         self.cost = cost;
-        for (at, word) in marks.words.iter().enumerate() {
-            let (chunk, lane) = (at / marks.lanes, at % marks.lanes);
-            let mut bits = *word;
-            while bits != 0 {
-                let vector = chunk * BITS + bits.trailing_zeros() as usize;
-                self.rows[self.len] = (vector * marks.lanes + lane) as u8;
-                self.len += 1;
-                bits &= bits - 1;
-            }
-        }
+        marks.for_each_row(|row| {
+            self.rows[self.len] = row;
+            self.len += 1;
+        });
         true
     }
 
@@ -273,16 +164,16 @@ pub fn listed_sums(
 }
 
 #[doc(hidden)]
-pub struct ListedSums<'a> {
-    pub panels: Plain<'a, f64>,
+pub struct ListedSums<'a, T: Copy + Default, P> {
+    pub panels: P,
     pub listed: &'a Listed,
-    pub memory: &'a mut PanelMemory<f64>,
-    pub r: &'a [f64],
+    pub memory: &'a mut PanelMemory<T>,
+    pub r: &'a [T],
     pub sums: &'a mut [f64],
     pub products: &'a mut [f64],
 }
 
-impl WithSimd for ListedSums<'_> {
+impl<T: Real, P: InPanels<T>> WithSimd for ListedSums<'_, T, P> {
     type Output = f64;
 
     #[inline(always)]
@@ -294,7 +185,7 @@ impl WithSimd for ListedSums<'_> {
         }
         // Whole chains of rows; those that are not listed count for nothing.
         let rows = self.listed.padded_to(CHAINS);
-        let mut of_listed = [0.0; BLOCK_ROWS];
+        let mut of_listed = [T::default(); BLOCK_ROWS];
         for (of_listed, row) in of_listed.iter_mut().zip(self.listed.rows()) {
             *of_listed = self.r[usize::from(*row)];
         }
@@ -311,13 +202,13 @@ impl WithSimd for ListedSums<'_> {
             products: self.products,
         }
         .run(simd);
-        r.iter().sum()
+        r.iter().map(|r| r.to_f64()).sum()
     }
 }
 
 #[derive(Clone, Copy)]
-struct ListedPanels<'a> {
-    all: Plain<'a, f64>,
+struct ListedPanels<'a, P> {
+    all: P,
     rows: &'a [u8],
 }
 
@@ -327,9 +218,9 @@ struct ListedLanes<'a, L> {
     rows: &'a [u8],
 }
 
-impl InPanels<f64> for ListedPanels<'_> {
+impl<T: Real, P: InPanels<T>> InPanels<T> for ListedPanels<'_, P> {
     #[inline(always)]
-    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<f64, S> {
+    fn panel<S: Simd>(&self, p: usize) -> impl Lanes<T, S> {
         ListedLanes {
             all: self.all.panel::<S>(p),
             rows: self.rows,
@@ -337,10 +228,10 @@ impl InPanels<f64> for ListedPanels<'_> {
     }
 }
 
-impl<S: Simd, L: Lanes<f64, S>> Lanes<f64, S> for ListedLanes<'_, L> {
+impl<T: Real, S: Simd, L: Lanes<T, S>> Lanes<T, S> for ListedLanes<'_, L> {
     #[inline(always)]
-    fn load<const N: usize>(self, simd: S, at: usize) -> [S::f64s; N] {
-        let mut z = [simd.splat_f64s(0.0); N];
+    fn load<const N: usize>(self, simd: S, at: usize) -> [T::Vector<S>; N] {
+        let mut z = [T::splat(simd, T::default()); N];
         for (z, row) in z.iter_mut().zip(&self.rows[at..at + N]) {
             [*z] = self.all.load::<1>(simd, usize::from(*row));
         }

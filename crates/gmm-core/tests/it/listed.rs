@@ -1,9 +1,11 @@
 //! Some rows of a block: which they are, and that they come to the same as among all rows.
 
+use std::fmt::Debug;
+
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::kernels::operations::{
-    Above, DenseSums, Line, ListedNorm, ListedSums, Plain, ReadPanels, SquaredNorm,
+    Above, DenseSums, Line, ListedNorm, ListedSums, Plain, ReadPanels, Real, SquaredNorm,
 };
 use gmm_core::kernels::{Listed, Panels, Whitener, above, packed_len};
 use proptest::collection::vec;
@@ -31,6 +33,39 @@ fn rows_that_were_not_read_are_not_summed() {
     let listed = listed(&[1.0; BLOCK_ROWS]).unwrap_or_default();
     let r = [1.0; BLOCK_ROWS];
     MomentSums::zeros(structure, d).observe_listed(&listed, &r, &[0.0; 13], &mut part, &mut panels);
+}
+
+/// Which rows are marked on each instruction set, and whether and at what cost they are listed.
+fn marks_agree<T: Real + Debug>(
+    values: &[T],
+    bound: T,
+    weights: &[T],
+) -> Result<(), TestCaseError> {
+    let expected: Vec<u8> = (0..=u8::MAX)
+        .filter(|i| weights[usize::from(*i)] > T::default())
+        .filter(|i| {
+            values[usize::from(*i)]
+                .partial_cmp(&bound)
+                .is_none_or(|o| o.is_gt())
+        })
+        .collect();
+    for set in instruction_sets() {
+        let marks = set.dispatch(Above {
+            values,
+            bound,
+            weights,
+        });
+        let mut listed = Listed::default();
+        prop_assert_eq!(marks.is_empty(), expected.is_empty());
+        prop_assert_eq!(listed.take(&marks, N_FEATURES), expected.len() <= MOST);
+        if expected.len() <= MOST {
+            prop_assert_eq!(listed.cost(), 2 * expected.len());
+            let mut rows = listed.rows().to_vec();
+            rows.sort_unstable();
+            prop_assert_eq!(&rows, &expected);
+        }
+    }
+    Ok(())
 }
 
 /// The rows whose number is above a half.
@@ -62,22 +97,9 @@ proptest! {
         bound in -1.5..1.5f64,
         weights in vec(prop_oneof![3 => Just(1.0), 1 => Just(0.0)], BLOCK_ROWS),
     ) {
-        let expected: Vec<u8> = (0..=u8::MAX)
-            .filter(|i| weights[usize::from(*i)] > 0.0)
-            .filter(|i| values[usize::from(*i)].partial_cmp(&bound).is_none_or(|o| o.is_gt()))
-            .collect();
-        for set in instruction_sets() {
-            let marks = set.dispatch(Above { values: &values, bound, weights: &weights });
-            let mut listed = Listed::default();
-            prop_assert_eq!(marks.is_empty(), expected.is_empty());
-            prop_assert_eq!(listed.take(&marks, N_FEATURES), expected.len() <= MOST);
-            if expected.len() <= MOST {
-                prop_assert_eq!(listed.cost(), 2 * expected.len());
-                let mut rows = listed.rows().to_vec();
-                rows.sort_unstable();
-                prop_assert_eq!(&rows, &expected);
-            }
-        }
+        marks_agree(&values, bound, &weights)?;
+        let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<_>>();
+        marks_agree(&single(&values), bound as f32, &single(&weights))?;
     }
 
     /// The bits of a row don't depend on its neighbours; other rows are left as they are.

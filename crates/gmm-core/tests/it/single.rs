@@ -10,8 +10,7 @@ use gmm_core::kernels::operations::{
     Centre, DenseSums, DiagonalSums, Halves, Line, Narrow, Normalize, Plain, ScaledNorm, Single,
     StoredSums, padded,
 };
-use gmm_core::kernels::packed_len;
-use gmm_core::kernels::{Panels, dense_sums, exp_nonpositive_single};
+use gmm_core::kernels::{Listed, Panels, above, dense_sums, exp_nonpositive_single, packed_len};
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples, Scratch, SingleScratch};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -347,6 +346,69 @@ fn a_block_agrees_with_double_precision() {
                     );
                 }
             }
+        }
+    }
+}
+
+/// Moments of some rows of a block against those of all in double precision where the others weigh nothing, near the shift or far from it.
+#[test]
+fn moments_of_listed_rows_are_those_of_all() {
+    let sizes = [1, 8, 12, 13, 17, 40];
+    let cases = sizes.into_iter().flat_map(|d| {
+        [(false, 0.0), (true, 0.0), (false, 1e3), (true, 1024.0)]
+            .map(|(is_narrow, distance)| (d, is_narrow, distance))
+    });
+    for (d, is_narrow, distance) in cases {
+        let (model, mut x) = mixture(CovarianceType::Full, d);
+        if is_narrow {
+            x.col_iter_mut()
+                .for_each(|column| column.iter_mut().for_each(|x| *x = f64::from(*x as f32)));
+        }
+        let mut block = Block::new(d);
+        block
+            .fill(&Samples::from(&x), 0, &Frame::identity(d))
+            .unwrap();
+        let mut scratch = SingleScratch::new(&model);
+        let single = model.single().unwrap();
+        assert!(single.responsibilities_of_block(&block, &mut scratch));
+        let r = scratch.responsibilities(0);
+        let some: Vec<f32> = (0..BLOCK_ROWS)
+            .map(|i| if i % 29 == 3 { 1.0 } else { 0.0 })
+            .collect();
+        let mut listed = Listed::default();
+        assert!(listed.take(&above(&some, 0.5, &some), d));
+        assert_eq!(listed.rows().len(), 9);
+        let r: Vec<f64> = r
+            .iter()
+            .zip(&some)
+            .map(|(r, s)| f64::from(2.0 * r * s))
+            .collect();
+        let shift: Vec<f64> = (0..d)
+            .map(|j| model.means()[(0, j)] + distance)
+            .map(|m| if is_narrow { f64::from(m as f32) } else { m })
+            .collect();
+        let zeros = || Moments::zeros(Structure::Dense, d);
+        let sums = || MomentSums::zeros(Structure::Dense, d);
+        let (mut found, mut expected, mut part) = (sums(), sums(), zeros());
+        // Sums of all rows don't leave the rows of a block of few features in the panels.
+        sums().observe_single(&mut scratch, 0, 2.0, &shift, &mut part);
+        found.observe_single_listed(&mut scratch, (&listed, 0), 2.0, &shift, &mut part);
+        let mut panels = Panels::default();
+        panels.read(block.values());
+        expected.observe(&block, &r, &shift, &mut part, &mut panels);
+        let [found, expected] = [found, expected].map(|sums| sums.finish(&shift));
+        let bound = 20.0 * (LANES + 10.0) * U;
+        let n = expected.occupancy;
+        assert!((found.occupancy - n).abs() <= bound * n);
+        let size = expected.scatter.iter().fold(0.0f64, |m, s| m.max(s.abs()));
+        for (found, expected) in found.scatter.iter().zip(&expected.scatter) {
+            let close = (found - expected).abs() <= bound * size;
+            assert!(close, "{d} {distance}: {found} {expected}");
+        }
+        for (found, expected) in found.mean.iter().zip(&expected.mean) {
+            // The mean of what was summed about the shift, or about a place nearby.
+            let close = (found - expected).abs() <= bound * (size / n).sqrt() + U * distance;
+            assert!(close, "{d} {distance}: {found} {expected}");
         }
     }
 }

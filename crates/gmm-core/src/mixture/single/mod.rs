@@ -5,16 +5,16 @@
 //! follows has the 24 bits of f32: log p is right to about 1e-7 of its size, times the square root of a covariance's condition, and the
 //! moments of a block to about 1e-6.
 
+mod sums;
+
 use pulp::{Arch, Simd, WithSimd};
 
-use super::near::sums_spare;
 use super::{GaussianMixture, Term};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::covariance::{MomentSums, Moments, SharedSums, SingleFactor};
+use crate::covariance::SingleFactor;
 use crate::kernels::{
-    Centred, DenseSums, DiagonalSums, Differences, Halves, InPanels, Line, Narrow, Near, Normalize,
-    PanelMemory, Panels, Plain, Single, StoredSums, halves, padded,
+    Centred, Halves, Line, Narrow, Near, Normalize, Panels, Single, halves, padded,
 };
 
 /// Expert: a mixture ready to evaluate blocks in single precision.
@@ -78,10 +78,20 @@ impl SingleScratch {
         is_any.then_some((&self.is_near, &self.centre))
     }
 
-    /// Whether component k is responsible for anything in the block.
-    pub fn says_something(&self, k: usize) -> bool {
-        let r = &self.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
-        r.iter().any(|r| *r > 0.0)
+    /// Takes the block into the panels, if they don't hold it yet, or not the rows of it that are asked for.
+    fn read_panels(&mut self, are_rows_needed: bool) {
+        let [high, low] = &self.x;
+        let n_features = high.len() / BLOCK_ROWS;
+        if !self.is_in_panels || are_rows_needed && !self.panels.hold_rows(n_features) {
+            self.panels
+                .read_halves(Halves { high, low }, are_rows_needed);
+            self.is_in_panels = true;
+        }
+    }
+
+    /// The responsibilities of component k.
+    pub fn responsibilities(&mut self, k: usize) -> &mut [f32] {
+        &mut self.joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS]
     }
 }
 
@@ -165,145 +175,6 @@ impl SingleMixture {
             log_density,
         })
     }
-}
-
-impl MomentSums {
-    /// Expert: [`MomentSums::observe`] of the block that the scratch memory was last filled from, with the responsibilities of component
-    /// `k` in it times `weight`.
-    pub fn observe_single(
-        &mut self,
-        scratch: &mut SingleScratch,
-        k: usize,
-        weight: f64,
-        shift: &[f64],
-        part: &mut Moments,
-    ) {
-        let is_near = scratch.is_near.get(k).copied().unwrap_or(false);
-        let is_dense = part.scatter.len() != shift.len();
-        let is_near = is_near && sums_spare(is_dense, shift.len());
-        self.sum_single(scratch, k, weight, (shift, is_near), part);
-    }
-
-    /// [`observe_single`](Self::observe_single) of a component near the centre about its own shift.
-    pub fn observe_single_alone(
-        &mut self,
-        scratch: &mut SingleScratch,
-        k: usize,
-        weight: f64,
-        shift: &[f64],
-        part: &mut Moments,
-    ) {
-        self.sum_single(scratch, k, weight, (shift, false), part);
-    }
-
-    fn sum_single(
-        &mut self,
-        scratch: &mut SingleScratch,
-        k: usize,
-        weight: f64,
-        (shift, is_near): (&[f64], bool),
-        part: &mut Moments,
-    ) {
-        let SingleScratch {
-            joint,
-            x: [high, low],
-            is_narrow,
-            shift: parts,
-            centred,
-            panels,
-            is_in_panels,
-            z,
-            centre,
-            ..
-        } = scratch;
-        let is_dense = part.scatter.len() != shift.len();
-        let x = Halves { high, low };
-        if is_dense && !*is_in_panels {
-            panels.read_halves(x);
-            *is_in_panels = true;
-        }
-        let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
-        let (first, mut is_stored) = if is_near {
-            (centre.as_slice(), true)
-        } else {
-            (shift, false)
-        };
-        self.observe_sums(shift, first, part, |part, shift| {
-            let [high, low] = &mut *parts;
-            let is_plain = split_into(shift, high, low) && *is_narrow;
-            let shift = view(parts);
-            let is_diagonal = part.scatter.len() == shift.high.len();
-            let plain = Plain {
-                x: x.high,
-                shift: shift.high,
-            };
-            let single = Single { x, shift };
-            let is_stored = std::mem::take(&mut is_stored);
-            part.occupancy = match (is_diagonal, is_plain) {
-                (true, _) if is_stored => diagonal(Centred { z }, r, part),
-                (false, _) if is_stored => {
-                    let (panels, memory) = panels.about_halves(shift);
-                    let (sums, products) = (&mut part.mean, &mut part.scatter);
-                    Arch::new().dispatch(DenseSums {
-                        differences: Centred { z },
-                        panels,
-                        memory,
-                        r,
-                        sums,
-                        products,
-                    })
-                }
-                (true, true) => diagonal(plain, r, part),
-                (true, false) => diagonal(single, r, part),
-                (false, true) => {
-                    let (panels, memory) = panels.about(shift.high);
-                    dense(plain, panels, memory, centred, r, part)
-                }
-                (false, false) => {
-                    let (panels, memory) = panels.about_halves(shift);
-                    dense(single, panels, memory, centred, r, part)
-                }
-            };
-            part.occupancy *= weight;
-            part.mean.iter_mut().for_each(|m| *m *= weight);
-            part.scatter.iter_mut().for_each(|s| *s *= weight);
-        });
-    }
-}
-
-impl SharedSums {
-    /// Expert: [`SharedSums::observe`] of the block that the scratch memory was last filled from, its responsibilities times `weight`.
-    pub fn observe_single(&mut self, scratch: &SingleScratch, weight: f64) -> bool {
-        self.observe_narrow(&scratch.z, &scratch.joint, weight)
-    }
-}
-
-fn diagonal(differences: impl Differences<f32>, r: &[f32], part: &mut Moments) -> f64 {
-    Arch::new().dispatch(DiagonalSums {
-        differences,
-        r,
-        sums: &mut part.mean,
-        squares: &mut part.scatter,
-    })
-}
-
-fn dense(
-    differences: impl Differences<f32>,
-    panels: impl InPanels<f32>,
-    memory: &mut PanelMemory<f32>,
-    centred: &mut [f32],
-    r: &[f32],
-    part: &mut Moments,
-) -> f64 {
-    let sums = DenseSums {
-        differences,
-        panels,
-        memory,
-        r,
-        sums: &mut part.mean,
-        products: &mut part.scatter,
-    };
-    Arch::new().dispatch(StoredSums { sums, centred })
 }
 
 fn view(parts: &[Vec<f32>; 2]) -> Halves<'_> {

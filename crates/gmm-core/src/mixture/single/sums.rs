@@ -1,0 +1,201 @@
+//! The moments of a block in single precision.
+
+use pulp::Arch;
+
+use super::{SingleScratch, split_into, view};
+use crate::block::BLOCK_ROWS;
+use crate::covariance::{MomentSums, Moments, SharedSums};
+use crate::kernels::{
+    Centred, DenseSums, DiagonalSums, Differences, Halves, InPanels, Listed, ListedSums,
+    PanelMemory, Plain, Single, StoredSums,
+};
+use crate::mixture::near::sums_spare;
+
+impl MomentSums {
+    /// Expert: [`MomentSums::observe`] of the block that the scratch memory was last filled from, with the responsibilities of component
+    /// `k` in it times `weight`.
+    pub fn observe_single(
+        &mut self,
+        scratch: &mut SingleScratch,
+        k: usize,
+        weight: f64,
+        shift: &[f64],
+        part: &mut Moments,
+    ) {
+        let is_near = scratch.is_near.get(k).copied().unwrap_or(false);
+        let is_dense = part.scatter.len() != shift.len();
+        let is_near = is_near && sums_spare(is_dense, shift.len());
+        self.sum_single(scratch, k, weight, (shift, is_near), part);
+    }
+
+    /// [`observe_single`](Self::observe_single) of a component near the centre about its own shift.
+    pub fn observe_single_alone(
+        &mut self,
+        scratch: &mut SingleScratch,
+        k: usize,
+        weight: f64,
+        shift: &[f64],
+        part: &mut Moments,
+    ) {
+        self.sum_single(scratch, k, weight, (shift, false), part);
+    }
+
+    /// [`observe_single`](Self::observe_single) of some rows alone, with dense structure.
+    pub fn observe_single_listed(
+        &mut self,
+        scratch: &mut SingleScratch,
+        (listed, k): (&Listed, usize),
+        weight: f64,
+        shift: &[f64],
+        part: &mut Moments,
+    ) {
+        scratch.read_panels(true);
+        let SingleScratch {
+            joint,
+            is_narrow,
+            shift: parts,
+            panels,
+            ..
+        } = scratch;
+        let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+        self.observe_sums(shift, shift, part, |part, shift| {
+            let [high, low] = &mut *parts;
+            let is_plain = split_into(shift, high, low) && *is_narrow;
+            let shift = view(parts);
+            let (sums, products) = (&mut part.mean, &mut part.scatter);
+            part.occupancy = if is_plain {
+                let (panels, memory) = panels.about(shift.high);
+                Arch::new().dispatch(ListedSums {
+                    panels,
+                    listed,
+                    memory,
+                    r,
+                    sums,
+                    products,
+                })
+            } else {
+                let (panels, memory) = panels.about_halves(shift);
+                Arch::new().dispatch(ListedSums {
+                    panels,
+                    listed,
+                    memory,
+                    r,
+                    sums,
+                    products,
+                })
+            };
+            weigh(part, weight);
+        });
+    }
+
+    fn sum_single(
+        &mut self,
+        scratch: &mut SingleScratch,
+        k: usize,
+        weight: f64,
+        (shift, is_near): (&[f64], bool),
+        part: &mut Moments,
+    ) {
+        if part.scatter.len() != shift.len() {
+            scratch.read_panels(false);
+        }
+        let SingleScratch {
+            joint,
+            x: [high, low],
+            is_narrow,
+            shift: parts,
+            centred,
+            panels,
+            z,
+            centre,
+            ..
+        } = scratch;
+        let x = Halves { high, low };
+        let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+        let (first, mut is_stored) = if is_near {
+            (centre.as_slice(), true)
+        } else {
+            (shift, false)
+        };
+        self.observe_sums(shift, first, part, |part, shift| {
+            let [high, low] = &mut *parts;
+            let is_plain = split_into(shift, high, low) && *is_narrow;
+            let shift = view(parts);
+            let is_diagonal = part.scatter.len() == shift.high.len();
+            let plain = Plain {
+                x: x.high,
+                shift: shift.high,
+            };
+            let single = Single { x, shift };
+            let is_stored = std::mem::take(&mut is_stored);
+            part.occupancy = match (is_diagonal, is_plain) {
+                (true, _) if is_stored => diagonal(Centred { z }, r, part),
+                (false, _) if is_stored => {
+                    let (panels, memory) = panels.about_halves(shift);
+                    let (sums, products) = (&mut part.mean, &mut part.scatter);
+                    Arch::new().dispatch(DenseSums {
+                        differences: Centred { z },
+                        panels,
+                        memory,
+                        r,
+                        sums,
+                        products,
+                    })
+                }
+                (true, true) => diagonal(plain, r, part),
+                (true, false) => diagonal(single, r, part),
+                (false, true) => {
+                    let (panels, memory) = panels.about(shift.high);
+                    dense(plain, panels, memory, centred, r, part)
+                }
+                (false, false) => {
+                    let (panels, memory) = panels.about_halves(shift);
+                    dense(single, panels, memory, centred, r, part)
+                }
+            };
+            weigh(part, weight);
+        });
+    }
+}
+
+impl SharedSums {
+    /// Expert: [`SharedSums::observe`] of the block that the scratch memory was last filled from, its responsibilities times `weight`.
+    pub fn observe_single(&mut self, scratch: &SingleScratch, weight: f64) -> bool {
+        self.observe_narrow(&scratch.z, &scratch.joint, weight)
+    }
+}
+
+fn diagonal(differences: impl Differences<f32>, r: &[f32], part: &mut Moments) -> f64 {
+    Arch::new().dispatch(DiagonalSums {
+        differences,
+        r,
+        sums: &mut part.mean,
+        squares: &mut part.scatter,
+    })
+}
+
+fn dense(
+    differences: impl Differences<f32>,
+    panels: impl InPanels<f32>,
+    memory: &mut PanelMemory<f32>,
+    centred: &mut [f32],
+    r: &[f32],
+    part: &mut Moments,
+) -> f64 {
+    let sums = DenseSums {
+        differences,
+        panels,
+        memory,
+        r,
+        sums: &mut part.mean,
+        products: &mut part.scatter,
+    };
+    Arch::new().dispatch(StoredSums { sums, centred })
+}
+
+/// Counts sums `weight` times.
+fn weigh(part: &mut Moments, weight: f64) {
+    part.occupancy *= weight;
+    part.mean.iter_mut().for_each(|m| *m *= weight);
+    part.scatter.iter_mut().for_each(|s| *s *= weight);
+}
