@@ -57,8 +57,8 @@ pub use aligned::Aligned;
 pub use covariance::{CovarianceType, Covariances};
 pub use error::Error;
 pub use mixture::{
-    Bounds, CentredBlock, Discriminant, Ellipsoid, GaussianMixture, NEGLIGIBLE, Noise, Proportions,
-    Sample, Scratch, SingleMixture, SingleScratch,
+    Bounds, CentredBlock, Discriminant, DiscriminantScratch, Ellipsoid, GaussianMixture,
+    NEGLIGIBLE, Noise, Proportions, Sample, Scratch, SingleMixture, SingleScratch,
 };
 pub use samples::Samples;
 pub use sum::CompensatedSum;

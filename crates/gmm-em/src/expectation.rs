@@ -86,8 +86,10 @@ impl<'a> Expectation<'a> {
         let shifts = model.means().to_owned();
         self.taken = Precision::Double;
         if let Some(tied) = self.tied.take() {
-            if let Some(statistics) = tied.expectation(model, &self.rows, &shifts)? {
+            let pass = tied.expectation(model, &self.rows, &shifts, self.precision)?;
+            if let Some((statistics, taken)) = pass {
                 self.tied = Some(tied);
+                self.taken = taken;
                 return Ok(statistics);
             }
             self.compact = Compact::new(model, x, frame, MOST_KEPT)?;

@@ -262,10 +262,29 @@ impl SideBySide {
 }
 
 /// Multiplies responsibilities by the sample weights.
-pub(crate) fn weigh(block: &Block, r: &mut [f64]) {
+fn weigh(block: &Block, r: &mut [f64]) {
     if block.is_weighted() {
         r.iter_mut().zip(block.weights()).for_each(|(r, w)| *r *= w);
     }
+}
+
+/// Multiplies responsibilities by the sample weights as parts of the answer, which is a power of two near the largest of them: weights may be of any
+/// size, numbers of single precision may not. (0 where no row counts.)
+pub(crate) fn weigh_in_parts<T: Real>(block: &Block, joint: &mut [T]) -> f64 {
+    const EXPONENT: u64 = 0x7ff << 52;
+    if !block.is_weighted() {
+        return 1.0;
+    }
+    let heaviest = block.weights().iter().copied().fold(0.0, f64::max);
+    if heaviest <= 0.0 {
+        return 0.0;
+    }
+    let unit = f64::from_bits(heaviest.to_bits() & EXPONENT).max(f64::MIN_POSITIVE);
+    for r in joint.chunks_exact_mut(BLOCK_ROWS) {
+        let parts = block.weights().iter().map(|w| T::from_f64(w / unit));
+        r.iter_mut().zip(parts).for_each(|(r, part)| *r *= part);
+    }
+    unit
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@
 /// until the stopping rule holds again, so that the digits of a converged fit, its likelihood and its report are those of double
 /// precision; it takes about as many iterations in all, most of them faster. A fit that ends at its largest number of iterations before that has the
 /// parameters of the last pass in single precision, six digits; its log-likelihood is computed in double precision. Mixtures
-/// out of the range of f32, tied fits and fits of many components that leave out what is irrelevant are computed in double
-/// precision, which is as fast there.
+/// out of the range of f32, tied fits of means that lie three standard deviations and more from their centre, and fits of many components that leave
+/// out what is irrelevant are computed in double precision, which is as fast there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Precision {

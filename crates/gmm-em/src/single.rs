@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gmm_core::block::{BLOCK_ROWS, Block};
+use gmm_core::block::Block;
 use gmm_core::faer::Mat;
 use gmm_core::{GaussianMixture, Scratch, SingleMixture, SingleScratch};
 
 use crate::Error;
 use crate::blocks::Blocks;
-use crate::gathering::Gathering;
+use crate::gathering::{Gathering, weigh_in_parts};
 use crate::pass::{keeps_enough, negligible, tasks};
 use crate::statistics::SufficientStatistics;
 
@@ -121,20 +121,11 @@ impl<'a> Evaluation<'a> {
         let statistics = &mut gathering.statistics;
         let least = statistics.add_log_density(block, &self.scratch.log_density);
         statistics.count(block);
-        // Sample weights may be of any size, single precision isn't: they enter as parts of the largest in the block.
-        let heaviest = block.weights().iter().copied().fold(0.0, f64::max);
-        if heaviest <= 0.0 {
+        let unit = weigh_in_parts(block, &mut self.scratch.joint);
+        if unit == 0.0 {
             return 0;
         }
-        for r in self.scratch.joint.chunks_exact_mut(BLOCK_ROWS) {
-            if block.is_weighted() {
-                let weights = block.weights().iter();
-                r.iter_mut()
-                    .zip(weights)
-                    .for_each(|(r, w)| *r *= (w / heaviest) as f32);
-            }
-        }
         let negligible = self.negligible.filter(|_| self.model.leaves_out(least));
-        gathering.add_single(&mut self.scratch, heaviest, negligible)
+        gathering.add_single(&mut self.scratch, unit, negligible)
     }
 }

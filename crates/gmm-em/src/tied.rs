@@ -9,21 +9,24 @@
 
 use std::ops::Range;
 
-use gmm_core::block::{BLOCK_ROWS, Block};
+use gmm_core::block::Block;
 use gmm_core::covariance::Moments;
 use gmm_core::faer::Mat;
 use gmm_core::kernels::cross_sums;
+use gmm_core::kernels::operations::Real;
 use gmm_core::tree::Tree;
-use gmm_core::{CovarianceType, Covariances, Discriminant, GaussianMixture, Scratch};
+use gmm_core::{CovarianceType, Covariances, Discriminant, DiscriminantScratch, GaussianMixture};
 
-use crate::Error;
 use crate::blocks::Blocks;
-use crate::gathering::weigh;
+use crate::gathering::weigh_in_parts;
 use crate::statistics::SufficientStatistics;
 use crate::summary::Summary;
+use crate::{Error, Precision};
 
 /// Six of 53 bits.
 const MOST_SPREAD: f64 = 64.0;
+/// In single precision, where means within three standard deviations are near the centre for other forms, too.
+const MOST_SPREAD_SINGLE: f64 = 10.0;
 
 /// What all passes of a tied fit share.
 pub(crate) struct TiedPass<'a> {
@@ -37,20 +40,40 @@ impl<'a> TiedPass<'a> {
         is_tied.then_some(Self { summary })
     }
 
-    /// The statistics of a model, as those of [`expectation`](crate::pass::expectation) up to rounding; `None` where too many digits
-    /// would be lost, and with noise. The scatter, of which only the sum over the components matters, is shared out by occupancy.
+    /// The statistics of a model, as those of [`expectation`](crate::pass::expectation) up to rounding, and the precision they were taken in, which is
+    /// no higher than asked for; `None` where too many digits would be lost, and with noise. The scatter, of which only the sum over the components
+    /// matters, is shared out by occupancy.
     pub(crate) fn expectation(
         &self,
         model: &GaussianMixture,
         rows: &impl Blocks,
         shifts: &Mat<f64>,
-    ) -> Result<Option<SufficientStatistics>, Error> {
-        let origin = &self.summary.moments.mean;
-        let known = model.discriminant(origin);
+        precision: Precision,
+    ) -> Result<Option<(SufficientStatistics, Precision)>, Error> {
+        let known = model.discriminant(&self.summary.moments.mean);
         let Some(discriminant) = known.filter(|d| d.spread() <= MOST_SPREAD) else {
             return Ok(None);
         };
-        let sums = sums(model, &discriminant, rows)?;
+        if precision == Precision::Mixed
+            && discriminant.spread() <= MOST_SPREAD_SINGLE
+            && let Some(single) = discriminant.single()
+            && let Some(statistics) = self.statistics(model, &single, rows, shifts)?
+        {
+            return Ok(Some((statistics, Precision::Mixed)));
+        }
+        let statistics = self.statistics(model, &discriminant, rows, shifts)?;
+        Ok(statistics.map(|statistics| (statistics, Precision::Double)))
+    }
+
+    fn statistics<T: Real>(
+        &self,
+        model: &GaussianMixture,
+        discriminant: &Discriminant<T>,
+        rows: &impl Blocks,
+        shifts: &Mat<f64>,
+    ) -> Result<Option<SufficientStatistics>, Error> {
+        let origin = &self.summary.moments.mean;
+        let sums = sums(model, discriminant, rows)?;
         // Not so where a squared distance overflowed.
         if !sums.whole.log_likelihood().is_finite() {
             return Ok(None);
@@ -113,13 +136,13 @@ impl<'a> TiedPass<'a> {
 }
 
 /// A pass over the rows.
-fn sums(
+fn sums<T: Real>(
     model: &GaussianMixture,
-    discriminant: &Discriminant,
+    discriminant: &Discriminant<T>,
     rows: &impl Blocks,
 ) -> Result<Sums, Error> {
-    let memory = || (None, Scratch::new(model));
-    let leaf = |(memory, scratch): &mut (Option<Block>, Scratch), blocks: Range<usize>| {
+    let memory = || (None, discriminant.scratch());
+    let leaf = |(memory, scratch): &mut (Option<Block>, _), blocks: Range<usize>| {
         let mut sums = Sums::zeros(model.n_components(), model.n_features());
         for index in blocks {
             let block = rows.block(index, memory)?;
@@ -140,6 +163,8 @@ struct Sums {
     occupancy: Vec<f64>,
     /// Σᵢ rᵢₖ (xᵢ - m), component by component.
     sums: Vec<f64>,
+    /// Working memory: what a block adds to both.
+    part: [Vec<f64>; 2],
 }
 
 impl Sums {
@@ -148,17 +173,24 @@ impl Sums {
             whole: SufficientStatistics::about(CovarianceType::Tied, Mat::zeros(0, n_features)),
             occupancy: vec![0.0; n_components],
             sums: vec![0.0; n_components * n_features],
+            part: [n_components, n_components * n_features].map(|n| vec![0.0; n]),
         }
     }
 
-    fn add_block(&mut self, block: &Block, scratch: &mut Scratch) {
+    fn add_block<T: Real>(&mut self, block: &Block, scratch: &mut DiscriminantScratch<T>) {
         self.whole.add_log_density(block, &scratch.log_density);
         self.whole.count(block);
-        for r in scratch.joint.chunks_exact_mut(BLOCK_ROWS) {
-            weigh(block, r);
+        let unit = weigh_in_parts(block, &mut scratch.joint);
+        if unit == 0.0 {
+            return;
         }
-        let (r, z) = (&scratch.joint, &scratch.centred);
-        cross_sums(r, z, &mut self.occupancy, &mut self.sums);
+        let [occupancy, sums] = &mut self.part;
+        occupancy.fill(0.0);
+        sums.fill(0.0);
+        cross_sums(&scratch.joint, &scratch.centred, occupancy, sums);
+        let add = |a: &mut [f64], b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += unit * b);
+        add(&mut self.occupancy, occupancy);
+        add(&mut self.sums, sums);
     }
 
     fn merge(&mut self, other: &Self) {

@@ -21,14 +21,13 @@ mod rows;
 mod scaled;
 mod scatter;
 mod side_by_side;
+mod stored;
 pub(crate) mod triangle;
 mod turn;
 mod whiten;
 
 pub use assign::{most_probable, sum_others};
-pub(crate) use differences::{
-    Centre, Centred, Differences, Halves, InPanels, Narrow, Near, Plain, Single, halves, padded,
-};
+pub(crate) use differences::{Differences, Halves, InPanels, Narrow, Plain, Single, halves};
 pub use exponential::{exp_nonpositive, exp_nonpositive_single, ln_of_normal};
 pub use extremes::{clear_up_to, largest, weighted_range};
 pub(crate) use frame::to_frame;
@@ -49,6 +48,7 @@ pub use scaled::scaled_norm;
 pub(crate) use scatter::{DenseSums, DiagonalSums, StoredSums};
 pub use scatter::{cross_sums, dense_sums, diagonal_sums, packed_len};
 pub(crate) use side_by_side::{FEW, MANY, SumsSideBySide, n_side_by_side};
+pub(crate) use stored::{Centre, CentreAt, Centred, Near, padded};
 pub(crate) use turn::{SIDE, rows_to_lanes};
 pub use whiten::Whitener;
 pub(crate) use whiten::{Line, SquaredNorm};
@@ -58,9 +58,7 @@ pub(crate) use whiten::{Line, SquaredNorm};
 #[doc(hidden)]
 pub mod operations {
     pub use super::assign::{MostProbable, SumOthers};
-    pub use super::differences::{
-        Centre, Centred, Differences, Halves, InPanels, Lanes, Narrow, Near, Plain, Single, padded,
-    };
+    pub use super::differences::{Differences, Halves, InPanels, Lanes, Narrow, Plain, Single};
     pub use super::marks::Above;
     pub use super::mixture::Normalize;
     pub use super::nearest::KeepNearest;
@@ -72,6 +70,7 @@ pub mod operations {
     pub use super::scaled::ScaledNorm;
     pub use super::scatter::{CrossSums, DenseSums, DiagonalSums, StoredSums};
     pub use super::side_by_side::SumsSideBySide;
+    pub use super::stored::{Centre, Centred, Near, padded};
     pub use super::whiten::{Line, SquaredNorm};
 }
 

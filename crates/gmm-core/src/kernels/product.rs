@@ -65,8 +65,13 @@ impl LinearMap {
         map
     }
 
+    /// The largest entry, by size.
+    pub(crate) fn largest(&self) -> f64 {
+        self.packed.iter().fold(0.0, |m, c| m.max(c.abs()))
+    }
+
     /// The matrix in single precision; its entries may be out of range.
-    pub(crate) fn single(&self) -> LinearMap<f32> {
+    pub fn single(&self) -> LinearMap<f32> {
         LinearMap {
             n_rows: self.n_rows,
             n_columns: self.n_columns,
@@ -74,7 +79,9 @@ impl LinearMap {
             packed: self.packed.iter().map(|c| *c as f32).collect(),
         }
     }
+}
 
+impl<T: Real> LinearMap<T> {
     /// `out[r][i] = constants[r] + Σⱼ a[r][j] z[j][i]` over the lanes of a block: 2 n_rows n_columns flop per lane, half for a
     /// triangle.
     ///
@@ -82,7 +89,7 @@ impl LinearMap {
     ///
     /// # Panics
     /// If a buffer has another size.
-    pub fn apply(&self, constants: &[f64], z: &[f64], out: &mut [f64]) {
+    pub fn apply(&self, constants: &[T], z: &[T], out: &mut [T]) {
         assert_eq!(constants.len(), self.n_rows);
         assert_eq!(z.len(), self.n_columns * BLOCK_ROWS);
         assert_eq!(out.len(), self.n_rows * BLOCK_ROWS);
@@ -144,14 +151,14 @@ impl<'a, T> Iterator for Groups<'a, T> {
 }
 
 #[doc(hidden)]
-pub struct Apply<'a> {
-    pub map: &'a LinearMap,
-    pub constants: &'a [f64],
-    pub z: &'a [f64],
-    pub out: &'a mut [f64],
+pub struct Apply<'a, T> {
+    pub map: &'a LinearMap<T>,
+    pub constants: &'a [T],
+    pub z: &'a [T],
+    pub out: &'a mut [T],
 }
 
-impl WithSimd for Apply<'_> {
+impl<T: Real> WithSimd for Apply<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -165,21 +172,21 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-impl Apply<'_> {
+impl<T: Real> Apply<'_, T> {
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
-        let stride = BLOCK_ROWS / S::F64_LANES;
-        let (z, _) = S::as_simd_f64s(self.z);
-        let (out, _) = S::as_mut_simd_f64s(self.out);
+        let stride = T::stride::<S>();
+        let z = T::vectors::<S>(self.z);
+        let out = T::vectors_mut::<S>(self.out);
         for lane in (0..stride).step_by(V) {
             for (rows, group) in self.map.groups() {
                 let (constants, z) = (&self.constants[rows.clone()], &z[lane..]);
                 let out = &mut out[rows.start * stride + lane..];
                 match rows.len() {
-                    1 => write_rows::<S, 1, V>(simd, group, constants, z, out),
-                    2 => write_rows::<S, 2, V>(simd, group, constants, z, out),
-                    3 => write_rows::<S, 3, V>(simd, group, constants, z, out),
-                    _ => write_rows::<S, ROWS, V>(simd, group, constants, z, out),
+                    1 => write_rows::<T, S, 1, V>(simd, group, constants, z, out),
+                    2 => write_rows::<T, S, 2, V>(simd, group, constants, z, out),
+                    3 => write_rows::<T, S, 3, V>(simd, group, constants, z, out),
+                    _ => write_rows::<T, S, ROWS, V>(simd, group, constants, z, out),
                 }
             }
         }
@@ -187,16 +194,16 @@ impl Apply<'_> {
 }
 
 #[inline(always)]
-fn write_rows<S: Simd, const R: usize, const V: usize>(
+fn write_rows<T: Real, S: Simd, const R: usize, const V: usize>(
     simd: S,
-    group: &[f64],
-    constants: &[f64],
-    z: &[S::f64s],
-    out: &mut [S::f64s],
+    group: &[T],
+    constants: &[T],
+    z: &[T::Vector<S>],
+    out: &mut [T::Vector<S>],
 ) {
-    let stride = BLOCK_ROWS / S::F64_LANES;
-    let mut y: [[S::f64s; V]; R] = std::array::from_fn(|a| [simd.splat_f64s(constants[a]); V]);
-    add_rectangle::<f64, S, R, V>(simd, group, z, stride, &mut y);
+    let stride = T::stride::<S>();
+    let mut y: [[T::Vector<S>; V]; R] = std::array::from_fn(|a| [T::splat(simd, constants[a]); V]);
+    add_rectangle::<T, S, R, V>(simd, group, z, stride, &mut y);
     for (out, y) in out.chunks_mut(stride).zip(&y) {
         out[..V].copy_from_slice(y);
     }

@@ -35,6 +35,8 @@ pub trait Real:
     const POWERS: [Self; 32];
 
     fn to_f64(self) -> f64;
+    /// Rounded.
+    fn from_f64(value: f64) -> Self;
     fn lanes<S: Simd>() -> usize;
     fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
     fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
@@ -154,6 +156,10 @@ macro_rules! real {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
+            }
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as $real
             }
             #[inline(always)]
             fn lanes<S: Simd>() -> usize {

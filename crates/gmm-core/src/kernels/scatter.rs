@@ -2,9 +2,10 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::differences::{Centre, Centred, Differences, InPanels, Lanes, Plain};
+use super::differences::{Differences, InPanels, Lanes, Plain};
 use super::panels::{OuterSums, PanelMemory, Panels};
 use super::real::{MOST_LANES, Real};
+use super::stored::{Centre, Centred};
 use crate::block::BLOCK_ROWS;
 
 /// Features per side of a tile: 4 x 4 sums are 16 independent chains.
@@ -247,31 +248,30 @@ impl<V: Copy> Tile<'_, V> {
 ///
 /// # Panics
 /// If a buffer has another size.
-pub fn cross_sums(r: &[f64], z: &[f64], totals: &mut [f64], sums: &mut [f64]) {
+pub fn cross_sums<T: Real>(r: &[T], z: &[T], totals: &mut [f64], sums: &mut [f64]) {
     assert_eq!(r.len(), totals.len() * BLOCK_ROWS);
     assert_eq!(sums.len() * BLOCK_ROWS, totals.len() * z.len());
     Arch::new().dispatch(CrossSums { r, z, totals, sums });
 }
 
 #[doc(hidden)]
-pub struct CrossSums<'a> {
-    pub r: &'a [f64],
-    pub z: &'a [f64],
+pub struct CrossSums<'a, T> {
+    pub r: &'a [T],
+    pub z: &'a [T],
     pub totals: &'a mut [f64],
     pub sums: &'a mut [f64],
 }
 
-impl WithSimd for CrossSums<'_> {
+impl<T: Real> WithSimd for CrossSums<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let stride = BLOCK_ROWS / S::F64_LANES;
-        let (r, _) = S::as_simd_f64s(self.r);
-        let (z, _) = S::as_simd_f64s(self.z);
+        let stride = T::stride::<S>();
+        let (r, z) = (T::vectors::<S>(self.r), T::vectors::<S>(self.z));
         let [n_rows, n_columns] = [r.len() / stride, z.len() / stride];
         for (sum, r) in self.totals.iter_mut().zip(r.chunks_exact(stride)) {
-            *sum += total::<f64, S>(simd, r);
+            *sum += total::<T, S>(simd, r).to_f64();
         }
         // Whole tiles first, then single rows and columns.
         let [rows, columns] = [n_rows / TILE * TILE, n_columns / TILE * TILE];
@@ -281,18 +281,18 @@ impl WithSimd for CrossSums<'_> {
         };
         for i in (0..rows).step_by(TILE) {
             for j in (0..columns).step_by(TILE) {
-                tile(i, j).add::<f64, S, TILE, TILE>(simd, [i, j], self.sums, n_columns);
+                tile(i, j).add::<T, S, TILE, TILE>(simd, [i, j], self.sums, n_columns);
             }
             for j in columns..n_columns {
-                tile(i, j).add::<f64, S, TILE, 1>(simd, [i, j], self.sums, n_columns);
+                tile(i, j).add::<T, S, TILE, 1>(simd, [i, j], self.sums, n_columns);
             }
         }
         for i in rows..n_rows {
             for j in (0..columns).step_by(TILE) {
-                tile(i, j).add::<f64, S, 1, TILE>(simd, [i, j], self.sums, n_columns);
+                tile(i, j).add::<T, S, 1, TILE>(simd, [i, j], self.sums, n_columns);
             }
             for j in columns..n_columns {
-                tile(i, j).add::<f64, S, 1, 1>(simd, [i, j], self.sums, n_columns);
+                tile(i, j).add::<T, S, 1, 1>(simd, [i, j], self.sums, n_columns);
             }
         }
     }

@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::differences::{Centred, Differences as _, Lanes, padded};
+use super::differences::{Differences as _, Lanes};
 use super::real::{MOST_LANES, Real};
 use super::scatter::packed_len;
+use super::stored::{Centred, padded};
 use crate::block::BLOCK_ROWS;
 
 /// Numbers of which the sums of all components are in the registers together. A responsibility is read once for all three.

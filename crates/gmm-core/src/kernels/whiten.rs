@@ -2,9 +2,10 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::differences::{Differences, Lanes as _, Plain, padded};
+use super::differences::{Differences, Lanes as _, Plain};
 use super::product::{LinearMap, ROWS, add_column, add_rectangle};
 use super::real::Real;
+use super::stored::padded;
 use crate::block::BLOCK_ROWS;
 
 /// What is written for a squared distance s: `addend + factor * s`, rounded once.
@@ -68,7 +69,7 @@ impl Whitener {
 
     /// The largest entry in size.
     pub(crate) fn largest(&self) -> f64 {
-        self.map.packed().iter().fold(0.0, |m, c| m.max(c.abs()))
+        self.map.largest()
     }
 
     /// The matrix in single precision; its entries may be out of range.

@@ -10,13 +10,13 @@
 //! each, against what each row has reached. With a dense covariance a component is evaluated at those rows alone that it may say something about, where
 //! they are few.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 
 use super::evaluate::Term;
 use super::{Bounds, Ellipsoid, GaussianMixture, Scratch};
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::kernels::{Line, ListedNorm, Raise, Reach, normalize_joint};
+use crate::kernels::{CentreAt, Line, ListedNorm, Raise, Reach, normalize_joint};
 
 /// The largest responsibility, as a part of the component's weight, that may be left out: 2^-58. Where all that is left out of a
 /// component in N rows is that small, it is below 2^-58 of the N πₖ rows that its weight stands for, and its part of the scatter below
@@ -153,30 +153,12 @@ impl GaussianMixture {
         if whitened.len() != block.values().len() {
             *whitened = Aligned::zeros(block.values().len());
         }
-        Arch::new().dispatch(CentreBlock {
+        Arch::new().dispatch(CentreAt {
             x: block.values(),
             centre: &ellipsoid.centre,
             z: whitened,
+            stride: BLOCK_ROWS,
         });
-    }
-}
-
-struct CentreBlock<'a> {
-    x: &'a [f64],
-    centre: &'a [f64],
-    z: &'a mut [f64],
-}
-
-impl WithSimd for CentreBlock<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
-        let features = self.z.chunks_exact_mut(BLOCK_ROWS);
-        let features = features.zip(self.x.chunks_exact(BLOCK_ROWS));
-        for ((z, x), centre) in features.zip(self.centre) {
-            z.iter_mut().zip(x).for_each(|(z, x)| *z = x - centre);
-        }
     }
 }
 

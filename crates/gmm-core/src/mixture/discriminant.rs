@@ -5,22 +5,36 @@
 //! (linear discriminant analysis, Fisher 1936). The last term is the same for all components, so that responsibilities need D² flop
 //! for y and 2 K D for the rest instead of K D².
 
-use super::{GaussianMixture, Scratch};
+use pulp::Arch;
+
+use super::GaussianMixture;
 use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
-use crate::kernels::{LinearMap, normalize_joint, scaled_norm};
+use crate::kernels::{CentreAt, Line, LinearMap, Normalize, Plain, Real, ScaledNorm};
 
-/// Expert: a mixture of tied covariances about an origin, ready to evaluate blocks.
+/// Expert: a mixture of tied covariances about an origin, ready to evaluate blocks, in double or in single precision.
 #[derive(Clone, Debug)]
-pub struct Discriminant {
+pub struct Discriminant<T = f64> {
     origin: Vec<f64>,
-    whitening: LinearMap,
+    whitening: LinearMap<T>,
     /// νₖ, one per row.
-    directions: LinearMap,
-    /// log πₖ - ½ (D log 2π + log|Σ|) - ½ ‖νₖ‖², up to the offset of the mixture.
-    constants: Vec<f64>,
+    directions: LinearMap<T>,
+    /// log πₖ - ½ (D log 2π + log|Σ|) - ½ ‖νₖ‖², up to the offset.
+    constants: Vec<T>,
     log_offset: f64,
     spread: f64,
+}
+
+/// Expert: the working memory of one thread that evaluates a [`Discriminant`] on blocks.
+#[derive(Clone, Debug)]
+pub struct DiscriminantScratch<T: Copy + Default = f64> {
+    /// x - origin, n_features x [`BLOCK_ROWS`].
+    pub centred: Aligned<T>,
+    whitened: Aligned<T>,
+    /// n_components x [`BLOCK_ROWS`]: log-joint densities, then responsibilities.
+    pub joint: Aligned<T>,
+    /// log p(xᵢ).
+    pub log_density: Aligned<f64>,
 }
 
 impl GaussianMixture {
@@ -63,38 +77,85 @@ impl GaussianMixture {
 }
 
 impl Discriminant {
+    /// In single precision; `None` where its numbers, or the squares of distances, may be out of range.
+    pub fn single(&self) -> Option<Discriminant<f32>> {
+        let [whitening, directions] = [&self.whitening, &self.directions]
+            .map(|map| (map.largest() < 1e15).then(|| map.single()));
+        // Relative to the largest, so that what rounds at its size is a component that hardly counts.
+        let largest = (self.constants.iter().copied()).fold(f64::NEG_INFINITY, f64::max);
+        Some(Discriminant {
+            origin: self.origin.clone(),
+            whitening: whitening?,
+            directions: directions?,
+            constants: self
+                .constants
+                .iter()
+                .map(|c| (c - largest) as f32)
+                .collect(),
+            log_offset: self.log_offset + largest,
+            spread: self.spread,
+        })
+    }
+}
+
+impl<T: Real> Discriminant<T> {
     /// 1 + Σₖ πₖ ‖νₖ‖²: no less than the largest part by which, in any direction, the second moment about the origin exceeds Σ. So many
     /// times the rounding of a row's distance can be that of its distance to a mean.
     pub fn spread(&self) -> f64 {
         self.spread
     }
 
+    /// Working memory.
+    pub fn scratch(&self) -> DiscriminantScratch<T> {
+        let lanes = |n: usize| Aligned::zeros(n * BLOCK_ROWS);
+        let (centred, joint) = (lanes(self.origin.len()), lanes(self.constants.len()));
+        DiscriminantScratch {
+            centred,
+            joint,
+            log_density: Aligned::zeros(BLOCK_ROWS),
+            whitened: lanes(self.origin.len()),
+        }
+    }
+
     /// Responsibilities (in `scratch.joint`) and log-densities of the rows of a block; `scratch.centred` holds x - origin.
     ///
     /// Rows so far out that squares overflow get NaN.
-    pub fn responsibilities_of_block(&self, block: &Block, scratch: &mut Scratch) {
-        let d = self.origin.len();
-        let lanes = (scratch.centred.chunks_exact_mut(BLOCK_ROWS))
-            .zip(block.values().chunks_exact(BLOCK_ROWS));
-        for ((centred, x), origin) in lanes.zip(&self.origin) {
-            centred.iter_mut().zip(x).for_each(|(c, x)| *c = x - origin);
-        }
-        let zeros = vec![0.0; d];
-        let whitened = &mut scratch.whitened;
-        if whitened.len() != scratch.centred.len() {
-            *whitened = Aligned::zeros(scratch.centred.len());
-        }
-        self.whitening.apply(&zeros, &scratch.centred, whitened);
-        self.directions
-            .apply(&self.constants, whitened, &mut scratch.joint);
-        normalize_joint(
-            &mut scratch.joint,
-            self.log_offset,
-            &mut scratch.log_density,
-        );
-        let mut squared = [0.0; BLOCK_ROWS];
-        scaled_norm(whitened, &zeros, &[1.0], &mut squared);
-        let densities = scratch.log_density.iter_mut().zip(&squared);
-        densities.for_each(|(l, squared)| *l -= 0.5 * squared);
+    ///
+    /// # Panics
+    /// If the block or the working memory has another size.
+    pub fn responsibilities_of_block(&self, block: &Block, scratch: &mut DiscriminantScratch<T>) {
+        let DiscriminantScratch {
+            centred,
+            whitened,
+            joint,
+            log_density,
+        } = scratch;
+        assert_eq!(centred.len(), block.values().len());
+        Arch::new().dispatch(CentreAt {
+            x: block.values(),
+            centre: &self.origin,
+            z: centred,
+            stride: BLOCK_ROWS,
+        });
+        let zeros = vec![T::default(); self.origin.len()];
+        self.whitening.apply(&zeros, centred, whitened);
+        self.directions.apply(&self.constants, whitened, joint);
+        Arch::new().dispatch(Normalize {
+            joint,
+            offset: self.log_offset,
+            log_density,
+        });
+        let mut squared = [T::default(); BLOCK_ROWS];
+        Arch::new().dispatch(ScaledNorm {
+            differences: Plain {
+                x: whitened,
+                shift: &zeros,
+            },
+            reciprocal_sd: &[T::ONE],
+            line: Line::squared(),
+            out: &mut squared,
+        });
+        let densities = log_density.iter_mut().zip(&squared);
+        densities.for_each(|(l, squared)| *l -= 0.5 * squared.to_f64());
     }
 }

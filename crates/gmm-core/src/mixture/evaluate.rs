@@ -13,7 +13,7 @@ use crate::{Aligned, Covariances, Error, Samples};
 pub struct Scratch {
     /// n_features x [`BLOCK_ROWS`].
     pub centred: Aligned<f64>,
-    /// As `centred`, once a [`Discriminant`](super::Discriminant) or a compact block has asked for it.
+    /// As `centred`, once a compact block has asked for it.
     pub whitened: Aligned<f64>,
     /// The block about the centre, which is that of the components near it.
     pub about_centre: CentredBlock,

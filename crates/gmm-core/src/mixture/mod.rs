@@ -20,7 +20,7 @@ use faer::{Mat, MatRef};
 
 pub use bounds::Bounds;
 pub use compact::NEGLIGIBLE;
-pub use discriminant::Discriminant;
+pub use discriminant::{Discriminant, DiscriminantScratch};
 pub use ellipsoid::Ellipsoid;
 pub use evaluate::Scratch;
 use evaluate::Term;

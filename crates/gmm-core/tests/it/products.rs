@@ -10,6 +10,14 @@ use proptest::prelude::*;
 use crate::bits;
 use crate::kernels::{EPS, LANES, features, lanes, on_each, shares};
 
+fn single(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|v| *v as f32).collect()
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|v| f64::from(*v)).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -40,6 +48,21 @@ proptest! {
                     prop_assert!((found - expected).abs() <= (d as f64 + 1.0) * EPS * magnitude, "{found} {expected}");
                 }
             }
+        }
+        // The same in single precision, of numbers that are rounded to it.
+        let [narrow, narrow_constants] = [&z, constants].map(single);
+        let entry = |r: usize, j: usize| f64::from(entry(r, j) as f32);
+        let rounded = if is_lower { LinearMap::lower(d, entry) } else { LinearMap::new(n_rows, d, entry) };
+        let mut expected = vec![f64::NAN; n_rows * BLOCK_ROWS];
+        rounded.apply(&wide(&narrow_constants), &wide(&narrow), &mut expected);
+        let map_of_single = rounded.single();
+        let results_of_single = on_each(&vec![f32::NAN; n_rows * BLOCK_ROWS], |set, out| {
+            set.dispatch(Apply { map: &map_of_single, constants: &narrow_constants, z: &narrow, out });
+        });
+        for (found, expected) in results_of_single.iter().flat_map(|out| out.iter().zip(&expected)) {
+            // Entries and constants are below 2, numbers below 10.
+            let bound = (d as f64 + 1.0) * f64::from(f32::EPSILON) * (2.0 + 20.0 * d as f64);
+            prop_assert!((f64::from(*found) - expected).abs() <= bound, "{found} {expected}");
         }
         let mut out = vec![f64::NAN; n_rows * BLOCK_ROWS];
         map.apply(constants, &z, &mut out);
@@ -72,6 +95,24 @@ proptest! {
                     let found = sums[k * d + j] - before;
                     let bound = (LANES + 2.0) * EPS * (before.abs() + sizes);
                     prop_assert!((found - expected).abs() <= bound, "{k} {j}: {found} {expected}");
+                }
+            }
+        }
+        // In single precision each sum of a block is, and what it is added to isn't.
+        let [narrow_r, narrow_z] = [&r, &z].map(|v| single(v));
+        let [wide_r, wide_z] = [&narrow_r, &narrow_z].map(|v| wide(v));
+        let (mut totals, mut sums) = buffers.clone();
+        cross_sums(&wide_r, &wide_z, &mut totals, &mut sums);
+        let of_single = on_each(&buffers, |set, (totals, sums)| {
+            set.dispatch(CrossSums { r: &narrow_r, z: &narrow_z, totals, sums });
+        });
+        for (found_totals, found_sums) in &of_single {
+            for k in 0..k {
+                let unit = (LANES + 2.0) * f64::from(f32::EPSILON) * (totals[k] + before.abs());
+                prop_assert!((found_totals[k] - totals[k]).abs() <= unit);
+                for j in k * d..(k + 1) * d {
+                    // No number is above 10.
+                    prop_assert!((found_sums[j] - sums[j]).abs() <= 10.0 * unit);
                 }
             }
         }

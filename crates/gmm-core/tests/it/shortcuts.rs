@@ -131,9 +131,13 @@ proptest! {
         let (n, d) = (m.n_components(), m.n_features());
         let x = crate::matrix(&rows);
         let block = block_of(&x, &vec![1.0; x.nrows()]);
-        let (mut scratch, mut dense) = (Scratch::new(&model), Scratch::new(&model));
+        let mut dense = Scratch::new(&model);
         let discriminant = model.discriminant(&origin).unwrap();
+        let mut scratch = discriminant.scratch();
         discriminant.responsibilities_of_block(&block, &mut scratch);
+        let single = discriminant.single().unwrap();
+        let mut narrow = single.scratch();
+        single.responsibilities_of_block(&block, &mut narrow);
         model.responsibilities_of_block(&block, &mut dense);
         let distance = |row: &[f64], k: usize| mahalanobis_squared(row, &m.means[k], &m.covariances[k]);
         let expected = 1.0 + (0..n).map(|k| m.weights[k] * distance(&origin, k)).sum::<f64>();
@@ -152,6 +156,13 @@ proptest! {
             }
             let (found, expected) = (scratch.log_density[i], dense.log_density[i]);
             prop_assert!((found - expected).abs() <= delta, "{found} {expected}");
+            // The same with the unit of single precision; differences from the origin and constants (of 200 nats at the most) are rounded once.
+            let delta = delta * 2f64.powi(29) + 200.0 * f64::from(f32::EPSILON);
+            for (k, r) in r.iter().enumerate() {
+                let found = f64::from(narrow.joint[k * BLOCK_ROWS + i]);
+                prop_assert!((found - r).abs() <= delta, "{found} {r}");
+            }
+            prop_assert!((narrow.log_density[i] - expected).abs() <= delta);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
-use gmm_em::{Em, Regularization, Start, Stopping, SufficientStatistics};
+use gmm_em::{Em, Precision, Regularization, Start, Stopping, SufficientStatistics};
 use gmm_testkit::same_for_any_number_of_threads;
 use proptest::prelude::*;
 
@@ -40,6 +40,34 @@ proptest! {
         prop_assert!(difference <= 1e-11, "{d} {k} {apart}: {difference:e}");
         let (first, expected) = (fit.report().trace[0], statistics.log_likelihood());
         prop_assert!((first - expected).abs() <= 1e-12 * expected.abs(), "{first} {expected}");
+    }
+}
+
+/// A step in single precision is one of single precision where the means are near each other, and one of double precision where they aren't.
+#[test]
+fn a_step_in_single_precision_is_near_the_one_in_double_precision() {
+    for (apart, is_single) in [(0.05, true), (0.2, true), (0.4, false)] {
+        let (x, weights, start) = groups(7, [700, 5, 4], apart);
+        // Weights of any size: 1e-30 of another is nothing, and so is its square.
+        for unit in [1.0, 1e-200, 3e200] {
+            let weights: Vec<f64> = weights.iter().map(|w| unit * w).collect();
+            let x = Samples::from(&x).with_weights(&weights);
+            let [double, mixed] = [Precision::Double, Precision::Mixed].map(|precision| {
+                Em::new(4)
+                    .covariance(CovarianceType::Tied)
+                    .regularization(Regularization::None)
+                    .precision(precision)
+                    .max_iterations(1)
+                    .fit_from(x, Start::Mixture(&start))
+                    .unwrap()
+            });
+            let difference = largest_difference(mixed.model(), double.model());
+            // Log-densities are off by some 1e-6 where the spread is ten at the most, and so are responsibilities.
+            assert!(difference <= 1e-5, "{apart} {unit}: {difference:e}");
+            assert_eq!(difference > 0.0, is_single, "{apart}: {difference:e}");
+            let [one, other] = [&mixed, &double].map(|fit| fit.report().trace[0]);
+            assert!((one - other).abs() <= 1e-6 * other.abs(), "{one} {other}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::Aligned;
 use crate::block::{BLOCK_ROWS, Block};
 use crate::covariance::SingleFactor;
 use crate::kernels::{
-    Centred, Halves, Line, Narrow, Near, Normalize, Panels, Single, halves, padded,
+    CentreAt, Centred, Halves, Line, Narrow, Near, Normalize, Panels, Single, halves, padded,
 };
 
 /// Expert: a mixture ready to evaluate blocks in single precision.
@@ -152,7 +152,13 @@ impl SingleMixture {
                 *z = Aligned::zeros(centre.len() * padded::<f32>());
             }
             let x = block.values();
-            Arch::new().dispatch(CentreSingle { x, centre, z });
+            let stride = padded::<f32>();
+            Arch::new().dispatch(CentreAt {
+                x,
+                centre,
+                z,
+                stride,
+            });
         }
         for (k, joint) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
             block.fetch_ahead(k, self.means.len());
@@ -192,28 +198,6 @@ fn split(values: &[f64]) -> [Vec<f32>; 2] {
 /// Whether all low parts are 0.
 fn split_into(values: &[f64], high: &mut [f32], low: &mut [f32]) -> bool {
     Arch::new().dispatch(Split { values, high, low })
-}
-
-/// x - centre, rounded once.
-struct CentreSingle<'a> {
-    x: &'a [f64],
-    centre: &'a [f64],
-    z: &'a mut [f32],
-}
-
-impl WithSimd for CentreSingle<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
-        let features = self.z.chunks_exact_mut(padded::<f32>());
-        let features = features.zip(self.x.chunks_exact(BLOCK_ROWS));
-        for ((z, x), centre) in features.zip(self.centre) {
-            z.iter_mut()
-                .zip(x)
-                .for_each(|(z, x)| *z = (x - centre) as f32);
-        }
-    }
 }
 
 struct Split<'a> {
