@@ -2,6 +2,7 @@
 
 use gmm_core::Samples;
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
+use rayon::prelude::*;
 
 use crate::Error;
 
@@ -46,7 +47,7 @@ impl Blocks for Table<'_> {
 
 /// Numbers of a table that is kept in blocks while it is fitted, weights included: 2 MiB of them. Reading takes a quarter of the time of a pass
 /// with two diagonal components, next to nothing of one with many.
-const MOST_KEPT: usize = 1 << 18;
+const MOST_KEPT: usize = 1 << 21;
 
 /// The rows of a fit.
 pub(crate) enum FitRows<'a> {
@@ -115,6 +116,7 @@ impl KeptBlocks {
             Ok(block)
         };
         let blocks: Vec<Block> = (0..Block::count(x.n_samples()))
+            .into_par_iter()
             .map(read)
             .collect::<Result<_, _>>()?;
         let weights = blocks.iter().flat_map(|block| block.weights());

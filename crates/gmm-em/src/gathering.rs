@@ -156,7 +156,7 @@ impl<'a> Gathering<'a> {
     /// [`MomentSums::observe_single`]. The answer is the number of [pairs](Scratch::n_pairs).
     pub(crate) fn add_single(
         &mut self,
-        scratch: &mut SingleScratch,
+        (block, scratch): (&Block, &mut SingleScratch),
         weight: f64,
         negligible: Option<&[f64]>,
     ) -> usize {
@@ -172,7 +172,7 @@ impl<'a> Gathering<'a> {
                 n_pairs += group.components().len() * BLOCK_ROWS;
                 if !group.observe_single(scratch, weight) {
                     group.add_refused(&mut self.sums, |k, sums| {
-                        sums.observe_single_alone(scratch, k, weight, &shifts[k], part);
+                        sums.observe_single_alone((block, scratch), k, weight, &shifts[k], part);
                     });
                 }
             }
@@ -192,7 +192,8 @@ impl<'a> Gathering<'a> {
                     continue;
                 }
                 if listed.take(&marks, shift.len()) {
-                    sums.observe_single_listed(scratch, (&listed, k), weight, shift, part);
+                    let from = (block, &mut *scratch);
+                    sums.observe_single_listed(from, (&listed, k), weight, shift, part);
                     n_pairs += listed.cost();
                     continue;
                 }
@@ -200,7 +201,7 @@ impl<'a> Gathering<'a> {
                 continue;
             }
             n_pairs += BLOCK_ROWS;
-            sums.observe_single(scratch, k, weight, shift, part);
+            sums.observe_single((block, scratch), k, weight, shift, part);
         }
         n_pairs
     }

@@ -126,6 +126,6 @@ impl<'a> Evaluation<'a> {
             return 0;
         }
         let negligible = self.negligible.filter(|_| self.model.leaves_out(least));
-        gathering.add_single(&mut self.scratch, unit, negligible)
+        gathering.add_single((block, &mut self.scratch), unit, negligible)
     }
 }

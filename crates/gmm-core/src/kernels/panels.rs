@@ -68,9 +68,14 @@ impl<T: Real> Panels<T> {
         self.has_rows && self.has_room(n_features)
     }
 
+    /// Whether blocks of so many features may be summed in panels.
+    pub(crate) fn are_needed(n_features: usize) -> bool {
+        n_features > LEAST_IN_REGISTERS
+    }
+
     /// Whether blocks of so many features can be summed.
     pub(super) fn fits(&self, n_features: usize) -> bool {
-        n_features <= LEAST_IN_REGISTERS || self.has_room(n_features)
+        !Self::are_needed(n_features) || self.has_room(n_features)
     }
 
     /// Room for blocks of another size than the last.
@@ -99,7 +104,7 @@ impl Panels {
     /// Takes the values of a block, feature-major (n_features x [`BLOCK_ROWS`]), if they are to be summed in panels.
     pub fn read(&mut self, x: &[f64]) {
         self.has_rows = false;
-        if x.len() > LEAST_IN_REGISTERS * BLOCK_ROWS {
+        if Self::are_needed(x.len() / BLOCK_ROWS) {
             Arch::new().dispatch(self.reading(x));
         }
     }
@@ -127,15 +132,13 @@ impl Panels {
 }
 
 impl Panels<f32> {
-    /// Takes the values of a block, if they are to be summed in panels, or rows of them are.
+    /// Takes the values of a block, on request so that rows of it can be summed, however few features it has.
     pub(crate) fn read_halves(&mut self, x: Halves<'_>, is_of_rows: bool) {
-        if is_of_rows || x.high.len() > LEAST_IN_REGISTERS * BLOCK_ROWS {
-            for reading in self.reading_halves(x) {
-                Arch::new().dispatch(ReadPanels {
-                    is_of_rows,
-                    ..reading
-                });
-            }
+        for reading in self.reading_halves(x) {
+            Arch::new().dispatch(ReadPanels {
+                is_of_rows,
+                ..reading
+            });
         }
         self.has_rows = is_of_rows;
     }

@@ -322,7 +322,7 @@ fn a_block_agrees_with_double_precision() {
                     .collect();
                 let sums = || MomentSums::zeros(form.structure(), d);
                 let (mut found, mut expected, mut part) = (sums(), sums(), zeros());
-                found.observe_single(&mut narrow, k, 2.0, &shift, &mut part);
+                found.observe_single((&block, &mut narrow), k, 2.0, &shift, &mut part);
                 let doubled: Vec<f64> = r.iter().map(|r| 2.0 * r).collect();
                 wide.panels.read(block.values());
                 expected.observe(&block, &doubled, &shift, &mut part, &mut wide.panels);
@@ -391,8 +391,8 @@ fn moments_of_listed_rows_are_those_of_all() {
         let sums = || MomentSums::zeros(Structure::Dense, d);
         let (mut found, mut expected, mut part) = (sums(), sums(), zeros());
         // Sums of all rows don't leave the rows of a block of few features in the panels.
-        sums().observe_single(&mut scratch, 0, 2.0, &shift, &mut part);
-        found.observe_single_listed(&mut scratch, (&listed, 0), 2.0, &shift, &mut part);
+        sums().observe_single((&block, &mut scratch), 0, 2.0, &shift, &mut part);
+        found.observe_single_listed((&block, &mut scratch), (&listed, 0), 2.0, &shift, &mut part);
         let mut panels = Panels::default();
         panels.read(block.values());
         expected.observe(&block, &r, &shift, &mut part, &mut panels);

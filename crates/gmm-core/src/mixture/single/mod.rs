@@ -36,10 +36,7 @@ pub struct SingleScratch {
     pub joint: Aligned<f32>,
     /// log p(xᵢ).
     pub log_density: Aligned<f64>,
-    /// The block, high and low parts.
-    x: [Aligned<f32>; 2],
-    /// Whether no low part is anything but 0, as in a table of f32 whose frame has no offset.
-    is_narrow: bool,
+    parts: Parts,
     shift: [Vec<f32>; 2],
     centred: Aligned<f32>,
     /// The block about the centre.
@@ -56,12 +53,10 @@ impl SingleScratch {
     /// Working memory for a mixture.
     pub fn new(model: &GaussianMixture) -> Self {
         let d = model.n_features();
-        let lanes = || Aligned::zeros(d * BLOCK_ROWS);
         Self {
             joint: Aligned::zeros(model.n_components() * BLOCK_ROWS),
             log_density: Aligned::zeros(BLOCK_ROWS),
-            x: [lanes(), lanes()],
-            is_narrow: false,
+            parts: Parts::default(),
             shift: [vec![0.0; d], vec![0.0; d]],
             centred: Aligned::zeros(d * padded::<f32>()),
             z: Aligned::default(),
@@ -79,12 +74,14 @@ impl SingleScratch {
     }
 
     /// Takes the block into the panels, if they don't hold it yet, or not the rows of it that are asked for.
-    fn read_panels(&mut self, are_rows_needed: bool) {
-        let [high, low] = &self.x;
-        let n_features = high.len() / BLOCK_ROWS;
-        if !self.is_in_panels || are_rows_needed && !self.panels.hold_rows(n_features) {
-            self.panels
-                .read_halves(Halves { high, low }, are_rows_needed);
+    fn read_panels(&mut self, block: &Block, are_rows_needed: bool) {
+        let n_features = block.n_features();
+        if are_rows_needed && !self.panels.hold_rows(n_features) {
+            self.is_in_panels = false;
+        }
+        if !self.is_in_panels && (are_rows_needed || Panels::<f32>::are_needed(n_features)) {
+            let (x, _) = self.parts.of(block);
+            self.panels.read_halves(x, are_rows_needed);
             self.is_in_panels = true;
         }
     }
@@ -133,8 +130,7 @@ impl SingleMixture {
         let SingleScratch {
             joint,
             log_density,
-            x: [high, low],
-            is_narrow,
+            parts,
             centred,
             is_in_panels,
             z,
@@ -142,7 +138,7 @@ impl SingleMixture {
             is_near,
             ..
         } = scratch;
-        *is_narrow = split_into(block.values(), high, low);
+        parts.are_known = false;
         *is_in_panels = false;
         is_near.clear();
         is_near.extend(self.origins.iter().map(Option::is_some));
@@ -163,15 +159,17 @@ impl SingleMixture {
         for (k, joint) in joint.chunks_exact_mut(BLOCK_ROWS).enumerate() {
             block.fetch_ahead(k, self.means.len());
             let factor = &self.factors[if self.factors.len() == 1 { 0 } else { k }];
-            let shift = view(&self.means[k]);
             let line = Line::log_joint(self.constants[k]);
             if let Some(origin) = &self.origins[k] {
                 let z = Centred { z };
                 factor.distances(Near { centred: z, origin }, centred, line, joint);
-            } else if *is_narrow {
-                factor.distances(Narrow { x: high, shift }, centred, line, joint);
+                continue;
+            }
+            let (x, is_narrow) = parts.of(block);
+            let shift = view(&self.means[k]);
+            if is_narrow {
+                factor.distances(Narrow { x: x.high, shift }, centred, line, joint);
             } else {
-                let x = Halves { high, low };
                 factor.distances(Single { x, shift }, centred, line, joint);
             }
         }
@@ -180,6 +178,33 @@ impl SingleMixture {
             offset: self.log_offset,
             log_density,
         })
+    }
+}
+
+/// A block in numbers of 48 bits, once they are asked for.
+#[derive(Clone, Debug, Default)]
+struct Parts {
+    /// High and low parts.
+    x: [Aligned<f32>; 2],
+    /// Whether no low part is anything but 0, as in a table of f32 whose frame has no offset.
+    is_narrow: bool,
+    are_known: bool,
+}
+
+impl Parts {
+    /// Those of the block, and whether all low parts are 0. What they were made of before is not told from it: see `are_known`.
+    fn of(&mut self, block: &Block) -> (Halves<'_>, bool) {
+        let values = block.values();
+        if self.x[0].len() != values.len() {
+            self.x = [0, 1].map(|_| Aligned::zeros(values.len()));
+            self.are_known = false;
+        }
+        let [high, low] = &mut self.x;
+        if !self.are_known {
+            self.is_narrow = split_into(values, high, low);
+            self.are_known = true;
+        }
+        (Halves { high, low }, self.is_narrow)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use pulp::Arch;
 
-use super::{SingleScratch, split_into, view};
-use crate::block::BLOCK_ROWS;
+use super::{SingleScratch, split_into};
+use crate::block::{BLOCK_ROWS, Block};
 use crate::covariance::{MomentSums, Moments, SharedSums};
 use crate::kernels::{
     Centred, DenseSums, DiagonalSums, Differences, Halves, InPanels, Listed, ListedSums,
@@ -12,11 +12,11 @@ use crate::kernels::{
 use crate::mixture::near::sums_spare;
 
 impl MomentSums {
-    /// Expert: [`MomentSums::observe`] of the block that the scratch memory was last filled from, with the responsibilities of component
+    /// Expert: [`MomentSums::observe`] of a block, which the scratch memory was last filled from, with the responsibilities of component
     /// `k` in it times `weight`.
     pub fn observe_single(
         &mut self,
-        scratch: &mut SingleScratch,
+        (block, scratch): (&Block, &mut SingleScratch),
         k: usize,
         weight: f64,
         shift: &[f64],
@@ -25,45 +25,44 @@ impl MomentSums {
         let is_near = scratch.is_near.get(k).copied().unwrap_or(false);
         let is_dense = part.scatter.len() != shift.len();
         let is_near = is_near && sums_spare(is_dense, shift.len());
-        self.sum_single(scratch, k, weight, (shift, is_near), part);
+        self.sum_single((block, scratch), k, weight, (shift, is_near), part);
     }
 
     /// [`observe_single`](Self::observe_single) of a component near the centre about its own shift.
     pub fn observe_single_alone(
         &mut self,
-        scratch: &mut SingleScratch,
+        (block, scratch): (&Block, &mut SingleScratch),
         k: usize,
         weight: f64,
         shift: &[f64],
         part: &mut Moments,
     ) {
-        self.sum_single(scratch, k, weight, (shift, false), part);
+        self.sum_single((block, scratch), k, weight, (shift, false), part);
     }
 
     /// [`observe_single`](Self::observe_single) of some rows alone, with dense structure.
     pub fn observe_single_listed(
         &mut self,
-        scratch: &mut SingleScratch,
+        (block, scratch): (&Block, &mut SingleScratch),
         (listed, k): (&Listed, usize),
         weight: f64,
         shift: &[f64],
         part: &mut Moments,
     ) {
-        scratch.read_panels(true);
+        scratch.read_panels(block, true);
         let SingleScratch {
             joint,
-            is_narrow,
-            shift: parts,
+            parts,
+            shift: own_shift,
             panels,
             ..
         } = scratch;
         let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
         self.observe_sums(shift, shift, part, |part, shift| {
-            let [high, low] = &mut *parts;
-            let is_plain = split_into(shift, high, low) && *is_narrow;
-            let shift = view(parts);
+            let (_, is_narrow) = parts.of(block);
+            let (shift, is_short) = own(own_shift, shift);
             let (sums, products) = (&mut part.mean, &mut part.scatter);
-            part.occupancy = if is_plain {
+            part.occupancy = if is_narrow && is_short {
                 let (panels, memory) = panels.about(shift.high);
                 Arch::new().dispatch(ListedSums {
                     panels,
@@ -90,27 +89,25 @@ impl MomentSums {
 
     fn sum_single(
         &mut self,
-        scratch: &mut SingleScratch,
+        (block, scratch): (&Block, &mut SingleScratch),
         k: usize,
         weight: f64,
         (shift, is_near): (&[f64], bool),
         part: &mut Moments,
     ) {
         if part.scatter.len() != shift.len() {
-            scratch.read_panels(false);
+            scratch.read_panels(block, false);
         }
         let SingleScratch {
             joint,
-            x: [high, low],
-            is_narrow,
-            shift: parts,
+            parts,
+            shift: own_shift,
             centred,
             panels,
             z,
             centre,
             ..
         } = scratch;
-        let x = Halves { high, low };
         let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
         let (first, mut is_stored) = if is_near {
             (centre.as_slice(), true)
@@ -118,30 +115,34 @@ impl MomentSums {
             (shift, false)
         };
         self.observe_sums(shift, first, part, |part, shift| {
-            let [high, low] = &mut *parts;
-            let is_plain = split_into(shift, high, low) && *is_narrow;
-            let shift = view(parts);
+            let (shift, is_short) = own(own_shift, shift);
             let is_diagonal = part.scatter.len() == shift.high.len();
-            let plain = Plain {
-                x: x.high,
-                shift: shift.high,
-            };
-            let single = Single { x, shift };
-            let is_stored = std::mem::take(&mut is_stored);
-            part.occupancy = match (is_diagonal, is_plain) {
-                (true, _) if is_stored => diagonal(Centred { z }, r, part),
-                (false, _) if is_stored => {
+            if std::mem::take(&mut is_stored) {
+                let stored = Centred { z };
+                part.occupancy = if is_diagonal {
+                    diagonal(stored, r, part)
+                } else {
                     let (panels, memory) = panels.about_halves(shift);
                     let (sums, products) = (&mut part.mean, &mut part.scatter);
                     Arch::new().dispatch(DenseSums {
-                        differences: Centred { z },
+                        differences: stored,
                         panels,
                         memory,
                         r,
                         sums,
                         products,
                     })
-                }
+                };
+                weigh(part, weight);
+                return;
+            }
+            let (x, is_narrow) = parts.of(block);
+            let plain = Plain {
+                x: x.high,
+                shift: shift.high,
+            };
+            let single = Single { x, shift };
+            part.occupancy = match (is_diagonal, is_narrow && is_short) {
                 (true, true) => diagonal(plain, r, part),
                 (true, false) => diagonal(single, r, part),
                 (false, true) => {
@@ -191,6 +192,13 @@ fn dense(
         products: &mut part.scatter,
     };
     Arch::new().dispatch(StoredSums { sums, centred })
+}
+
+/// A shift in numbers of 48 bits, and whether their low parts are all 0.
+fn own<'a>(own: &'a mut [Vec<f32>; 2], shift: &[f64]) -> (Halves<'a>, bool) {
+    let [high, low] = own;
+    let is_short = split_into(shift, high, low);
+    (Halves { high, low }, is_short)
 }
 
 /// Counts sums `weight` times.
