@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use faer::MatRef;
+
 use crate::ahead::Ahead;
 use crate::kernels::to_frame;
 use crate::{Aligned, Error, Samples};
@@ -211,6 +213,19 @@ impl Block {
         self.finish(samples, frame, |lane| rows[lane] as usize)
     }
 
+    /// Lets each of some blocks ask for the next one ahead of time, while it is evaluated: for passes over blocks that are kept.
+    pub fn look_ahead_in(blocks: &mut [Self]) {
+        let column = |block: &Self| {
+            let values = &block.values;
+            Ahead::of(MatRef::from_column_major_slice(values, values.len(), 1))
+        };
+        let next: Vec<Ahead> = blocks.iter().skip(1).map(column).collect();
+        blocks
+            .iter_mut()
+            .zip(next)
+            .for_each(|(block, next)| block.ahead = next);
+    }
+
     /// Asks for the rows after these ahead of time, while the block is evaluated: for passes that read one block after the other.
     pub fn look_ahead(&mut self, samples: &Samples<'_>) {
         self.ahead = samples.ahead(self.start.saturating_add(BLOCK_ROWS));
@@ -309,6 +324,23 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kept_blocks_ask_for_the_next_one() {
+        let mut blocks = [2, 2, 33].map(Block::new);
+        Block::look_ahead_in(&mut blocks);
+        let values: Vec<MatRef<'_, f64>> = blocks
+            .iter()
+            .map(|block| MatRef::from_column_major_slice(&block.values, block.values.len(), 1))
+            .collect();
+        // 33 features are too many.
+        let expected = [Ahead::of(values[1]), Ahead::default(), Ahead::default()];
+        assert!(expected[0] != Ahead::default());
+        for (block, expected) in blocks.iter().zip(expected) {
+            assert_eq!(block.ahead, expected);
+        }
+        Block::look_ahead_in(&mut []);
+    }
 
     #[test]
     fn exponents_are_those_of_frexp() {
