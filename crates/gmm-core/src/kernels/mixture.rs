@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::ln_of_normal;
-use super::real::Real;
+use super::exponential::ln_f64s;
+use super::real::{MOST_LANES, Real};
 use crate::block::BLOCK_ROWS;
 
 /// Turns `joint[k][i] + offset = log πₖ + log N(xᵢ; μₖ, Σₖ)` into responsibilities in place and writes log p(xᵢ).
@@ -39,37 +39,54 @@ pub struct Normalize<'a, T> {
 /// Vectors that are normalized together.
 const CHUNK: usize = 4;
 
-/// A number for each row of a block, where a line of the cache begins (see [`Aligned`](crate::Aligned)).
-#[repr(align(64))]
-struct PerRow<T>([T; BLOCK_ROWS]);
-
 impl<T: Real> WithSimd for Normalize<'_, T> {
     type Output = bool;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
-        let zero = T::default();
-        let PerRow(largest) = &mut PerRow([zero; BLOCK_ROWS]);
-        let PerRow(sum) = &mut PerRow([zero; BLOCK_ROWS]);
-        let chunks = T::vectors_mut::<S>(largest)
-            .chunks_exact_mut(CHUNK)
-            .zip(T::vectors_mut::<S>(sum).chunks_exact_mut(CHUNK));
-        for (chunk, (largest, sum)) in chunks.enumerate() {
+        let lanes = T::lanes::<S>();
+        let mut n_far = simd.splat_f64s(0.0);
+        let rows = self.log_density.chunks_exact_mut(CHUNK * lanes);
+        for (chunk, log_density) in rows.enumerate() {
             let vectors = chunk * CHUNK..(chunk + 1) * CHUNK;
-            let [m, total] = normalize_chunk::<T, S>(simd, self.joint, vectors);
-            largest.copy_from_slice(&m);
-            sum.copy_from_slice(&total);
+            let [largest, sum] = normalize_chunk::<T, S>(simd, self.joint, vectors);
+            let mut sums = [0.0; CHUNK * MOST_LANES];
+            for v in 0..CHUNK {
+                T::widen(simd, largest[v], &mut log_density[v * lanes..][..lanes]);
+                T::widen(simd, sum[v], &mut sums[v * lanes..][..lanes]);
+            }
+            let log_density = f64::vectors_mut::<S>(log_density);
+            n_far = add_logarithms(
+                simd,
+                f64::vectors::<S>(&sums),
+                self.offset,
+                log_density,
+                n_far,
+            );
         }
-        let mut is_far = false;
-        for ((l, m), total) in self.log_density.iter_mut().zip(&*largest).zip(&*sum) {
-            // The sum is at least 1, its largest term, or 0 where every density is; then m is -inf.
-            let some = *total > zero;
-            let log_sum = ln_of_normal(if some { total.to_f64() } else { 1.0 });
-            *l = (m.to_f64() + log_sum) + self.offset;
-            is_far |= !some;
-        }
-        is_far
+        simd.reduce_sum_f64s(n_far) > 0.0
     }
+}
+
+/// Adds ln(sum) and the offset to what log-densities are without them, and to the numbers of rows how many sums are 0.
+#[inline(always)]
+fn add_logarithms<S: Simd>(
+    simd: S,
+    sums: &[S::f64s],
+    offset: f64,
+    log_density: &mut [S::f64s],
+    mut n_zeros: S::f64s,
+) -> S::f64s {
+    let splat = |value| simd.splat_f64s(value);
+    let (zero, one, offset) = (splat(0.0), splat(1.0), splat(offset));
+    for (l, sum) in log_density.iter_mut().zip(sums) {
+        // A sum is at least 1, its largest term, or 0 where every density is; then the largest log-density is -inf.
+        let is_some = simd.less_than_f64s(zero, *sum);
+        let log = ln_f64s(simd, simd.select_f64s(is_some, *sum, one));
+        *l = simd.add_f64s(simd.add_f64s(*l, log), offset);
+        n_zeros = simd.add_f64s(n_zeros, simd.select_f64s(is_some, zero, one));
+    }
+    n_zeros
 }
 
 /// Makes responsibilities of some vectors of all components, which stay in the first cache, and their largest terms and sums in registers.

@@ -3,6 +3,7 @@
 use std::ops::{AddAssign, Div, Mul, MulAssign, Sub};
 
 use pulp::Simd;
+use pulp::bytemuck::cast_slice;
 
 use super::exponential::{exp_f32s, exp_f64s};
 use crate::block::BLOCK_ROWS;
@@ -41,6 +42,8 @@ pub trait Real:
     fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
     fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    /// Writes the lanes.
+    fn widen<S: Simd>(simd: S, a: Self::Vector<S>, out: &mut [f64]);
     fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
@@ -176,6 +179,13 @@ macro_rules! real {
             #[inline(always)]
             fn splat<S: Simd>(simd: S, value: Self) -> S::$vector {
                 simd.$splat(value)
+            }
+            #[inline(always)]
+            fn widen<S: Simd>(_: S, a: S::$vector, out: &mut [f64]) {
+                let lanes = cast_slice::<S::$vector, $real>(std::slice::from_ref(&a));
+                for (out, lane) in out.iter_mut().zip(lanes) {
+                    *out = f64::from(*lane);
+                }
             }
             #[inline(always)]
             fn plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {

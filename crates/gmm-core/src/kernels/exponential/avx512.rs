@@ -1,10 +1,13 @@
-//! The exponential where a table of 16 numbers is read in one step and a power of two is another: AVX-512.
+//! The exponential and the logarithm where a table of 16 numbers is read in one step and a power of two is another: AVX-512.
 //!
 //! x = n ln 2 + r, where n is a multiple of 1/16 and |r| <= ln 2 / 32 (Tang 1989). 2^n is a number of the table, by the fraction of n, times a power of two,
 //! and exp(r) - 1 = r + r² q(r) takes a polynomial q of degree 4 instead of 9: 14 steps instead of 18. A block of 16
 //! components is normalized in 2.7 µs instead of 3.1.
+//!
+//! x = 2^e m with m in [¾, 1½); the first four bits of m choose a number 1/c of the table, so that r = m/c - 1 is in [-1/32, 1/16], and
+//! ln x = e ln 2 + ln c + ln(1 + r) (Tang 1990). Next to 1 c is 1, so that no digit of a small logarithm is lost.
 
-use std::arch::x86_64::_CMP_GE_OQ;
+use std::arch::x86_64::{_CMP_GE_OQ, _MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_ZERO};
 
 use pulp::x86::V4;
 use pulp::{cast, f32x16, f64x8};
@@ -86,4 +89,80 @@ pub(super) fn exp_f32x16(simd: V4, x: f32x16) -> f32x16 {
     let exp = simd.mul_add_f32x16(power, simd.mul_f32x16(r, p), power);
     let is_some = avx._mm512_cmp_ps_mask::<_CMP_GE_OQ>(cast(x), cast(splat(SMALLEST_SINGLE)));
     cast(avx._mm512_maskz_scalef_ps(is_some, cast(exp), cast(n)))
+}
+
+/// 1/c for the interval of m that begins with such bits: from 1 on in steps of 1/16, then from ¾ on in steps of 1/32.
+const RECIPROCALS: [f64; 16] = [
+    1.0,
+    0.914_285_714_285_714_3,
+    0.864_864_864_864_864_9,
+    0.820_512_820_512_820_5,
+    0.780_487_804_878_048_8,
+    0.744_186_046_511_627_9,
+    0.711_111_111_111_111_1,
+    0.680_851_063_829_787_2,
+    1.306_122_448_979_591_7,
+    1.254_901_960_784_313_7,
+    1.207_547_169_811_320_7,
+    1.163_636_363_636_363_6,
+    1.122_807_017_543_859_6,
+    1.084_745_762_711_864_4,
+    1.049_180_327_868_852_5,
+    1.0,
+];
+/// -ln of each, as they are rounded.
+const LOGARITHMS: [f64; 16] = [
+    0.0,
+    0.089_612_158_689_687_17,
+    0.145_182_009_844_497_83,
+    0.197_825_743_329_919_92,
+    0.247_836_163_904_581_2,
+    0.295_464_212_893_835_9,
+    0.340_926_586_970_593_2,
+    0.384_411_698_910_332_06,
+    -0.267_062_785_249_045_14,
+    -0.227_057_450_635_346_08,
+    -0.188_591_169_807_549_97,
+    -0.151_549_898_127_200_87,
+    -0.115_831_815_525_121_65,
+    -0.081_345_639_453_952_4,
+    -0.048_009_219_186_360_66,
+    0.0,
+];
+
+/// [`ln_of_normal`](super::ln_of_normal) of a vector, with an error of about one unit in the last place, too.
+#[inline(always)]
+pub(super) fn ln_f64x8(simd: V4, x: f64x8) -> f64x8 {
+    /// ln(1 + r) / r, which meets 1 at 0 and interpolates at Chebyshev points: off by 2.1e-17 at the most. From the highest power of r to the lowest.
+    const POLYNOMIAL: [f64; 10] = [
+        -8.843_798_799_808_8e-2,
+        0.110_819_128_616_797_63,
+        -0.125_018_399_982_164_07,
+        0.142_857_913_802_772_7,
+        -0.166_666_658_707_218_06,
+        0.199_999_999_532_867_4,
+        -0.250_000_000_000_931_7,
+        0.333_333_333_333_402_87,
+        -0.499_999_999_999_999_94,
+        1.0,
+    ];
+    let avx = simd.avx512f;
+    let splat = |value| simd.splat_f64x8(value);
+    let of_table = |numbers: [f64; 16], at| -> f64x8 {
+        let [low, high]: [f64x8; 2] = cast(numbers);
+        cast(avx._mm512_permutex2var_pd(cast(low), at, cast(high)))
+    };
+    let m = avx._mm512_getmant_pd::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_ZERO>(cast(x));
+    let exponents = [cast(x), m].map(|number| -> f64x8 { cast(avx._mm512_getexp_pd(number)) });
+    let e = simd.sub_f64x8(exponents[0], exponents[1]);
+    let at = avx._mm512_srli_epi64::<48>(cast(m));
+    let r = simd.mul_add_f64x8(cast(m), of_table(RECIPROCALS, at), splat(-1.0));
+    let [first, rest @ ..] = POLYNOMIAL;
+    let mut p = splat(first);
+    for coefficient in rest {
+        p = simd.mul_add_f64x8(r, p, splat(coefficient));
+    }
+    let large = simd.mul_add_f64x8(e, splat(LN2_HIGH), of_table(LOGARITHMS, at));
+    let small = simd.mul_add_f64x8(e, splat(LN2_LOW), simd.mul_f64x8(r, p));
+    simd.add_f64x8(large, small)
 }
