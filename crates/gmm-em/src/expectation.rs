@@ -82,11 +82,23 @@ impl<'a> Expectation<'a> {
 
     /// The statistics of all rows under a model. A way that didn't pay is not tried again in this fit.
     pub(crate) fn of(&mut self, model: &GaussianMixture) -> Result<SufficientStatistics, Error> {
+        let statistics = self.pass(model, self.precision)?;
+        if self.taken == Precision::Mixed && has_starved(model, &statistics) {
+            return self.pass(model, Precision::Double);
+        }
+        Ok(statistics)
+    }
+
+    fn pass(
+        &mut self,
+        model: &GaussianMixture,
+        precision: Precision,
+    ) -> Result<SufficientStatistics, Error> {
         let (x, frame) = (self.x, &self.summary.frame);
         let shifts = model.means().to_owned();
         self.taken = Precision::Double;
         if let Some(tied) = self.tied.take() {
-            let pass = tied.expectation(model, &self.rows, &shifts, self.precision)?;
+            let pass = tied.expectation(model, &self.rows, &shifts, precision)?;
             if let Some((statistics, taken)) = pass {
                 self.tied = Some(tied);
                 self.taken = taken;
@@ -99,7 +111,7 @@ impl<'a> Expectation<'a> {
             self.compact = Some(compact).filter(|c| c.pays(model.n_components(), n_pairs));
             return Ok(statistics);
         }
-        let single = match self.precision {
+        let single = match precision {
             Precision::Mixed => SinglePass::new(model, &shifts),
             Precision::Double => None,
         };
@@ -122,6 +134,14 @@ impl<'a> Expectation<'a> {
             None => expectation(model, &self.rows, shifts),
         }
     }
+}
+
+/// Whether some component that had weight holds next to nothing: in single precision, whose numbers end at 1e-38, it may have lost it to that.
+fn has_starved(model: &GaussianMixture, statistics: &SufficientStatistics) -> bool {
+    const LEAST_OCCUPANCY: f64 = 1e-20;
+    let least = LEAST_OCCUPANCY * statistics.total_weight;
+    let mut components = model.weights().iter().zip(&statistics.moments);
+    components.any(|(weight, moments)| *weight > 0.0 && moments.occupancy < least)
 }
 
 #[cfg(test)]
@@ -155,9 +175,12 @@ mod tests {
         let mut passes = Expectation::new(&model, &samples, &summary, precision).unwrap();
         assert!(passes.is_sparse);
         let statistics = passes.of(&model).unwrap();
-        assert_eq!(passes.last_precision(), precision);
+        // A component that has lost all of its rows is asked for again in double precision.
+        let has_lost_rows = statistics.moments.iter().any(|m| m.occupancy < 1e-10);
+        let expected = [precision, Precision::Double][usize::from(has_lost_rows)];
+        assert_eq!(passes.last_precision(), expected);
         let shifts = model.means().to_owned();
-        let dense = match precision {
+        let dense = match expected {
             Precision::Double => expectation(&model, &passes.rows, shifts).unwrap(),
             Precision::Mixed => {
                 let single = SinglePass::new(&model, &shifts).unwrap();

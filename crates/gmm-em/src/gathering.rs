@@ -153,7 +153,9 @@ impl<'a> Gathering<'a> {
     }
 
     /// Adds the block that the scratch memory was last filled from, its responsibilities times `weight`, as [`add_block`](Self::add_block) does: see
-    /// [`MomentSums::observe_single`]. The answer is the number of [pairs](Scratch::n_pairs).
+    /// [`MomentSums::observe_single`]. Sample weights, as parts of the largest in the block, are in the responsibilities that are compared with
+    /// `negligible`: what a block leaves out is up to 2^8 times more of the weight that it has, which is nothing in single precision still. The answer
+    /// is the number of [pairs](Scratch::n_pairs).
     pub(crate) fn add_single(
         &mut self,
         (block, scratch): (&Block, &mut SingleScratch),
@@ -161,7 +163,8 @@ impl<'a> Gathering<'a> {
         negligible: Option<&[f64]>,
     ) -> usize {
         let structure = self.statistics.form.structure();
-        let lists_rows = negligible.is_some() && structure == Structure::Dense;
+        let negligible = negligible.filter(|_| structure == Structure::Dense);
+        scratch.reads_rows = negligible.is_some();
         let (shifts, part) = (self.shifts, &mut self.part);
         let (mut is_shared, mut n_pairs) = (false, 0);
         if let Some((near, centre)) = scratch.sharing() {
@@ -184,10 +187,9 @@ impl<'a> Gathering<'a> {
             }
             let (sums, shift, part) = (&mut self.sums[k], &self.shifts[k], &mut self.part);
             let r = scratch.responsibilities(k);
-            let negligible = negligible.map_or(0.0, |n| n[k] as f32);
-            if lists_rows {
+            if let Some(negligible) = negligible {
                 // A row of weight 0 has none.
-                let marks = above(r, negligible, r);
+                let marks = above(r, negligible[k] as f32, r);
                 if marks.is_empty() {
                     continue;
                 }

@@ -66,10 +66,11 @@ impl<'a> SinglePass<'a> {
         let leaf = |(memory, evaluation): &mut (Option<Block>, Evaluation<'_>),
                     blocks: Range<usize>| {
             let mut gathering = Gathering::new(&self.zeros, &shifts);
+            let mut pairs = 0;
             for index in blocks {
-                let pairs = evaluation.add_block(rows.block(index, memory)?, &mut gathering);
-                n_pairs.fetch_add(pairs, Ordering::Relaxed);
+                pairs += evaluation.add_block(rows.block(index, memory)?, &mut gathering);
             }
+            n_pairs.fetch_add(pairs, Ordering::Relaxed);
             Ok(gathering.finish())
         };
         tasks(rows, &self.zeros)

@@ -25,8 +25,9 @@ use crate::{Error, Precision};
 
 /// Six of 53 bits.
 const MOST_SPREAD: f64 = 64.0;
-/// In single precision, where means within three standard deviations are near the centre for other forms, too.
-const MOST_SPREAD_SINGLE: f64 = 10.0;
+/// Of the mean that is farthest from that of all rows, in single precision: six standard deviations. Log-joint densities of that size are rounded by
+/// 1e-6, those of all rows in the same way.
+const FARTHEST_SINGLE: f64 = 36.0;
 
 /// What all passes of a tied fit share.
 pub(crate) struct TiedPass<'a> {
@@ -55,7 +56,7 @@ impl<'a> TiedPass<'a> {
             return Ok(None);
         };
         if precision == Precision::Mixed
-            && discriminant.spread() <= MOST_SPREAD_SINGLE
+            && discriminant.farthest() <= FARTHEST_SINGLE
             && let Some(single) = discriminant.single()
             && let Some(statistics) = self.statistics(model, &single, rows, shifts)?
         {

@@ -5,7 +5,7 @@
 //! | [`Plain`] | f64, or f32 | as x | 1 |
 //! | [`Narrow`] | f32 | 48 bits | 2 |
 //! | [`Single`] | 48 bits | 48 bits | 3 |
-//! | [`Centred`], [`Near`] | is a difference, stored | | 0 |
+//! | [`Centred`](super::stored::Centred), [`Near`](super::stored::Near) | is a difference, stored | | 0 |
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ use crate::block::BLOCK_ROWS;
 #[doc(hidden)]
 pub trait Differences<T: Real>: Copy {
     fn features<S: Simd>(&self) -> impl Iterator<Item: Lanes<T, S>>;
-    /// All of them, [`padded`] numbers to a feature, where they are stored.
+    /// All of them, [`padded`](super::stored::padded) numbers to a feature, where they are stored.
     #[inline(always)]
     fn stored<S: Simd>(&self) -> Option<&[T::Vector<S>]> {
         None

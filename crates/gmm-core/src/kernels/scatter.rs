@@ -166,7 +166,7 @@ impl<T: Real, D: Differences<T>, P> DenseSums<'_, T, D, P> {
 #[doc(hidden)]
 pub struct StoredSums<'a, D, P> {
     pub sums: DenseSums<'a, f32, D, P>,
-    /// n_features x [`padded`](super::differences::padded).
+    /// n_features x [`padded`](super::stored::padded).
     pub centred: &'a mut [f32],
 }
 
@@ -271,7 +271,7 @@ impl<T: Real> WithSimd for CrossSums<'_, T> {
         let (r, z) = (T::vectors::<S>(self.r), T::vectors::<S>(self.z));
         let [n_rows, n_columns] = [r.len() / stride, z.len() / stride];
         for (sum, r) in self.totals.iter_mut().zip(r.chunks_exact(stride)) {
-            *sum += total::<T, S>(simd, r).to_f64();
+            *sum += total::<T, S>(simd, r);
         }
         // Whole tiles first, then single rows and columns.
         let [rows, columns] = [n_rows / TILE * TILE, n_columns / TILE * TILE];

@@ -23,6 +23,7 @@ pub struct Discriminant<T = f64> {
     constants: Vec<T>,
     log_offset: f64,
     spread: f64,
+    farthest: f64,
 }
 
 /// Expert: the working memory of one thread that evaluates a [`Discriminant`] on blocks.
@@ -61,12 +62,14 @@ impl GaussianMixture {
             .collect();
         let constants = self.terms.iter().zip(&lengths);
         let between = self.weights.iter().zip(&lengths);
+        let alive = between.clone().filter(|(w, _)| **w > 0.0);
         Some(Discriminant {
             origin: origin.to_vec(),
             constants: constants
                 .map(|(term, squared)| term.constant - 0.5 * squared)
                 .collect(),
             spread: 1.0 + between.map(|(w, squared)| w * squared).sum::<f64>(),
+            farthest: alive.fold(0.0, |most, (_, squared)| squared.max(most)),
             directions: LinearMap::new(self.n_components(), self.n_features(), |k, j| {
                 directions[k][j]
             }),
@@ -94,15 +97,21 @@ impl Discriminant {
                 .collect(),
             log_offset: self.log_offset + largest,
             spread: self.spread,
+            farthest: self.farthest,
         })
     }
 }
 
 impl<T: Real> Discriminant<T> {
     /// 1 + Σₖ πₖ ‖νₖ‖²: no less than the largest part by which, in any direction, the second moment about the origin exceeds Σ. So many
-    /// times the rounding of a row's distance can be that of its distance to a mean.
+    /// times the rounding of a row's distance can be that of its distance to a mean, on average over the rows.
     pub fn spread(&self) -> f64 {
         self.spread
+    }
+
+    /// maxₖ ‖νₖ‖² of the components of positive weight: log-joint densities are rounded at half its size, whatever the distance of a row to a mean.
+    pub fn farthest(&self) -> f64 {
+        self.farthest
     }
 
     /// Working memory.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use gmm_core::block::{BLOCK_ROWS, Block, Frame};
 use gmm_core::covariance::{MomentSums, Moments, Structure};
 use gmm_core::kernels::operations::{
-    Above, DenseSums, Line, ListedNorm, ListedSums, Plain, ReadPanels, Real, SquaredNorm,
+    Above, DenseSums, Halves, Line, ListedNorm, ListedSums, Plain, ReadPanels, Real, SquaredNorm,
 };
 use gmm_core::kernels::{Listed, Panels, Whitener, above, packed_len};
 use proptest::collection::vec;
@@ -177,6 +177,58 @@ proptest! {
                     let at = packed_len(a) + b;
                     let size: f64 = (0..BLOCK_ROWS).map(|i| r[i] * z(i, a) * z(i, b)).sum();
                     prop_assert!((products[at] - all_products[at]).abs() <= unit * size);
+                }
+            }
+        }
+    }
+
+    /// In single precision, of numbers of 24 and of 48 bits.
+    #[test]
+    fn sums_of_listed_rows_in_single_precision((x, shift, chosen, shares) in block()) {
+        let d = shift.len();
+        let Some(listed) = listed(&chosen) else { return Ok(()) };
+        let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<f32>>();
+        let (high, shift, shares) = (single(&x), single(&shift), single(&shares));
+        let low: Vec<f32> = x.iter().zip(&high).map(|(x, high)| (x - f64::from(*high)) as f32).collect();
+        let no_low = vec![0.0; d];
+        for set in instruction_sets() {
+            let sums = |is_wide: bool| {
+                let (mut sums, mut products) = (vec![f64::NAN; d], vec![f64::NAN; packed_len(d)]);
+                let mut panels = Panels::<f32>::default();
+                for reading in panels.reading_halves(Halves { high: &high, low: &low }) {
+                    set.dispatch(ReadPanels { is_of_rows: true, ..reading });
+                }
+                let (sums_of, products_of) = (&mut sums, &mut products);
+                let n = if is_wide {
+                    let (panels, memory) = panels.about_halves(Halves { high: &shift, low: &no_low });
+                    set.dispatch(ListedSums { panels, listed: &listed, memory, r: &shares, sums: sums_of, products: products_of })
+                } else {
+                    let (panels, memory) = panels.about(&shift);
+                    set.dispatch(ListedSums { panels, listed: &listed, memory, r: &shares, sums: sums_of, products: products_of })
+                };
+                (n, sums, products)
+            };
+            for is_wide in [false, true] {
+                let (n, sums, products) = sums(is_wide);
+                let z = |i: usize, j: usize| {
+                    let at = j * BLOCK_ROWS + i;
+                    let x = if is_wide { x[at] } else { f64::from(high[at]) };
+                    x - f64::from(shift[j])
+                };
+                let rows = || listed.rows().iter().map(|row| (usize::from(*row), f64::from(shares[usize::from(*row)])));
+                // 256 terms; differences are rounded up to three times, a product of two of them and a share twice more.
+                let unit = (LANES + 10.0) * f64::from(f32::EPSILON);
+                let expected: f64 = rows().map(|(_, r)| r).sum();
+                prop_assert!((n - expected).abs() <= unit * expected);
+                for a in 0..d {
+                    let terms = || rows().map(|(i, r)| r * z(i, a));
+                    let (sum, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+                    prop_assert!((sums[a] - sum).abs() <= unit * size, "{} {sum}", sums[a]);
+                    for b in 0..=a {
+                        let terms = || rows().map(|(i, r)| r * z(i, a) * z(i, b));
+                        let (sum, size): (f64, f64) = (terms().sum(), terms().map(f64::abs).sum());
+                        prop_assert!((products[packed_len(a) + b] - sum).abs() <= unit * size);
+                    }
                 }
             }
         }

@@ -156,11 +156,15 @@ proptest! {
             }
             let (found, expected) = (scratch.log_density[i], dense.log_density[i]);
             prop_assert!((found - expected).abs() <= delta, "{found} {expected}");
-            // The same with the unit of single precision; differences from the origin and constants (of 200 nats at the most) are rounded once.
-            let delta = delta * 2f64.powi(29) + 200.0 * f64::from(f32::EPSILON);
+            // In single precision y = W z is off by D + 3 roundings of |W| |z|, which is at most √(D κ) ‖y‖; a product with it, and its square, by
+            // D + 2 more. Constants lie within 20 nats and half a square of each other.
+            let (width, unit) = (d as f64, f64::from(f32::EPSILON));
+            let roundings = (width + 3.0) * (width * CONDITION).sqrt() + width + 2.0;
+            let delta = unit * (2.0 * roundings * squared + 20.0) + delta;
+            let tolerances = responsibility_tolerances(&r, &vec![delta; n]);
             for (k, r) in r.iter().enumerate() {
                 let found = f64::from(narrow.joint[k * BLOCK_ROWS + i]);
-                prop_assert!((found - r).abs() <= delta, "{found} {r}");
+                prop_assert!((found - r).abs() <= tolerances[k] + (n as f64 + 8.0) * unit * r + 1e-26, "{found} {r}");
             }
             prop_assert!((narrow.log_density[i] - expected).abs() <= delta);
         }
@@ -192,6 +196,47 @@ fn an_ellipsoid_is_as_flat_as_its_rows() {
     assert!(!noisy.responsibilities_of_compact_block(&block, &ellipsoid, &bounds, 0, &mut scratch));
     assert_eq!(scratch.active, [0, 1]);
     assert!(noisy.discriminant(&[0.0; 2]).is_none());
+}
+
+/// A light component may lie far out, where single precision rounds log-densities by half its squared distance.
+#[test]
+fn the_farthest_component_says_how_log_densities_are_rounded() {
+    for far in [3.0, 6.0, 30.0] {
+        let light: f64 = 2.0 / (far * far);
+        let weights = vec![1.0 - 2.0 * light, light, light];
+        let means = Mat::from_fn(3, 2, |k, j| match (k, j) {
+            (0, _) => 0.0,
+            (_, 0) => far,
+            _ => k as f64 - 1.0,
+        });
+        let covariances = Covariances::tied(Mat::identity(2, 2).as_ref(), 3).unwrap();
+        let model = GaussianMixture::new(weights, means, covariances).unwrap();
+        let discriminant = model.discriminant(&[0.0; 2]).unwrap();
+        assert!((discriminant.farthest() - (far * far + 1.0)).abs() <= 1e-12 * far * far);
+        let x = Mat::from_fn(200, 2, |i, j| {
+            let about = if j == 0 && i % 2 == 0 { far } else { 0.5 };
+            about + ((i * 37 + j * 11) % 101) as f64 / 25.0 - 2.0
+        });
+        let block = block_of(&x, &[1.0; 200]);
+        let mut dense = Scratch::new(&model);
+        model.responsibilities_of_block(&block, &mut dense);
+        let single = discriminant.single().unwrap();
+        let mut narrow = single.scratch();
+        single.responsibilities_of_block(&block, &mut narrow);
+        // A constant, two products and half a square, each rounded twice at the size of the squares.
+        let delta = 8.0 * f64::from(f32::EPSILON) * (discriminant.farthest() + 20.0);
+        for i in 0..200 {
+            assert!((narrow.log_density[i] - dense.log_density[i]).abs() <= delta);
+            for k in 0..3 {
+                let r = dense.joint[k * BLOCK_ROWS + i];
+                let found = f64::from(narrow.joint[k * BLOCK_ROWS + i]);
+                assert!(
+                    (found - r).abs() <= 4.0 * r * delta + 1e-26,
+                    "{far}: {found} {r}"
+                );
+            }
+        }
+    }
 }
 
 /// Only one dense matrix for all has a discriminant.

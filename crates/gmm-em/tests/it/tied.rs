@@ -3,7 +3,7 @@
 
 use gmm_core::faer::Mat;
 use gmm_core::{CovarianceType, Covariances, GaussianMixture, Samples};
-use gmm_em::{Em, Precision, Regularization, Start, Stopping, SufficientStatistics};
+use gmm_em::{Em, Fit, Precision, Regularization, Start, Stopping, SufficientStatistics};
 use gmm_testkit::same_for_any_number_of_threads;
 use proptest::prelude::*;
 
@@ -43,31 +43,88 @@ proptest! {
     }
 }
 
-/// A step in single precision is one of single precision where the means are near each other, and one of double precision where they aren't.
+/// One step from a start in both precisions, and how far apart they are.
+fn steps(x: Samples<'_>, start: &GaussianMixture) -> ([Fit; 2], f64) {
+    let fits = [Precision::Double, Precision::Mixed].map(|precision| {
+        Em::new(start.n_components())
+            .covariance(CovarianceType::Tied)
+            .regularization(Regularization::None)
+            .precision(precision)
+            .max_iterations(1)
+            .fit_from(x, Start::Mixture(start))
+            .unwrap()
+    });
+    let difference = largest_difference(fits[1].model(), fits[0].model());
+    (fits, difference)
+}
+
+/// A step is one of single precision where all means are near that of the rows, and one of double precision where one isn't.
 #[test]
 fn a_step_in_single_precision_is_near_the_one_in_double_precision() {
-    for (apart, is_single) in [(0.05, true), (0.2, true), (0.4, false)] {
+    for (apart, is_single) in [(0.05, true), (0.2, true), (0.45, false)] {
         let (x, weights, start) = groups(7, [700, 5, 4], apart);
-        // Weights of any size: 1e-30 of another is nothing, and so is its square.
+        // Weights of any size, as long as those of a block are not much smaller than the largest of it.
         for unit in [1.0, 1e-200, 3e200] {
             let weights: Vec<f64> = weights.iter().map(|w| unit * w).collect();
-            let x = Samples::from(&x).with_weights(&weights);
-            let [double, mixed] = [Precision::Double, Precision::Mixed].map(|precision| {
-                Em::new(4)
-                    .covariance(CovarianceType::Tied)
-                    .regularization(Regularization::None)
-                    .precision(precision)
-                    .max_iterations(1)
-                    .fit_from(x, Start::Mixture(&start))
-                    .unwrap()
-            });
-            let difference = largest_difference(mixed.model(), double.model());
-            // Log-densities are off by some 1e-6 where the spread is ten at the most, and so are responsibilities.
+            let (fits, difference) = steps(Samples::from(&x).with_weights(&weights), &start);
+            // Log-densities are off by some 2e-6 where the farthest mean is six standard deviations away, and so are responsibilities.
             assert!(difference <= 1e-5, "{apart} {unit}: {difference:e}");
             assert_eq!(difference > 0.0, is_single, "{apart}: {difference:e}");
-            let [one, other] = [&mixed, &double].map(|fit| fit.report().trace[0]);
-            assert!((one - other).abs() <= 1e-6 * other.abs(), "{one} {other}");
+            let [double, mixed] = fits.map(|fit| fit.report().trace[0]);
+            assert!((mixed - double).abs() <= 1e-6 * double.abs());
         }
+    }
+}
+
+/// Rows around the origin, and one in so many around a place that far from it along the first feature; and the mixture of both.
+fn two_groups(form: CovarianceType, one_in: usize, far: f64) -> (Mat<f64>, GaussianMixture) {
+    let x = Mat::from_fn(1200, 3, |i, j| {
+        let place = if j == 0 && i % one_in == 0 { far } else { 0.0 };
+        place + ((i * 37 + j * 53) % 101) as f64 / 30.0 - 1.7
+    });
+    let blocks = vec![Mat::identity(3, 3); form.n_blocks(2)];
+    let covariances = match form {
+        CovarianceType::Tied => Covariances::tied(blocks[0].as_ref(), 2),
+        _ => Covariances::full(&blocks),
+    };
+    let means = Mat::from_fn(2, 3, |k, j| if j == 0 { k as f64 * far } else { 0.0 });
+    let light = 1.0 / one_in as f64;
+    let weights = vec![1.0 - light, light];
+    (
+        x,
+        GaussianMixture::new(weights, means, covariances.unwrap()).unwrap(),
+    )
+}
+
+/// A light component far out would be rounded at its distance, however small the spread that it makes.
+#[test]
+fn a_light_component_far_out_is_computed_in_double_precision() {
+    for (one_in, far, is_single) in [(3, 5.0, true), (400, 20.0, false)] {
+        let (x, start) = two_groups(CovarianceType::Tied, one_in, far);
+        let difference = steps((&x).into(), &start).1;
+        assert_eq!(difference > 0.0, is_single, "{far}: {difference:e}");
+    }
+}
+
+/// Rows of a weight that no number of single precision holds beside the others: the component that they make is not lost.
+#[test]
+fn a_component_of_light_rows_is_kept() {
+    for form in [CovarianceType::Tied, CovarianceType::Full] {
+        let (x, start) = two_groups(form, 4, 20.0);
+        let weights: Vec<f64> = (0..1200)
+            .map(|i| if i % 4 == 0 { 1e-50 } else { 1.0 })
+            .collect();
+        let x = Samples::from(&x).with_weights(&weights);
+        let [double, mixed] = [Precision::Double, Precision::Mixed].map(|precision| {
+            let em = Em::new(2)
+                .covariance(form)
+                .precision(precision)
+                .max_iterations(1);
+            em.fit_from(x, Start::Mixture(&start)).unwrap()
+        });
+        assert_eq!(mixed.model().n_components(), double.model().n_components());
+        assert_eq!(mixed.report().events, double.report().events);
+        assert!(largest_difference(mixed.model(), double.model()) <= 1e-12);
     }
 }
 

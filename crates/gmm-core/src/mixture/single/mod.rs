@@ -47,6 +47,8 @@ pub struct SingleScratch {
     panels: Panels<f32>,
     /// Whether `panels` holds the block.
     is_in_panels: bool,
+    /// Whether sums of some rows may follow those of all.
+    pub reads_rows: bool,
 }
 
 impl SingleScratch {
@@ -64,6 +66,7 @@ impl SingleScratch {
             is_near: Vec::new(),
             panels: Panels::default(),
             is_in_panels: false,
+            reads_rows: false,
         }
     }
 
@@ -81,7 +84,8 @@ impl SingleScratch {
         }
         if !self.is_in_panels && (are_rows_needed || Panels::<f32>::are_needed(n_features)) {
             let (x, _) = self.parts.of(block);
-            self.panels.read_halves(x, are_rows_needed);
+            self.panels
+                .read_halves(x, are_rows_needed || self.reads_rows);
             self.is_in_panels = true;
         }
     }
