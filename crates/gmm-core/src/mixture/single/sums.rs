@@ -61,27 +61,12 @@ impl MomentSums {
         self.observe_sums(shift, shift, part, |part, shift| {
             let (_, is_narrow) = parts.of(block);
             let (shift, is_short) = own(own_shift, shift);
-            let (sums, products) = (&mut part.mean, &mut part.scatter);
             part.occupancy = if is_narrow && is_short {
                 let (panels, memory) = panels.about(shift.high);
-                Arch::new().dispatch(ListedSums {
-                    panels,
-                    listed,
-                    memory,
-                    r,
-                    sums,
-                    products,
-                })
+                of_listed(panels, memory, listed, r, part)
             } else {
                 let (panels, memory) = panels.about_halves(shift);
-                Arch::new().dispatch(ListedSums {
-                    panels,
-                    listed,
-                    memory,
-                    r,
-                    sums,
-                    products,
-                })
+                of_listed(panels, memory, listed, r, part)
             };
             weigh(part, weight);
         });
@@ -172,6 +157,23 @@ fn diagonal(differences: impl Differences<f32>, r: &[f32], part: &mut Moments) -
         r,
         sums: &mut part.mean,
         squares: &mut part.scatter,
+    })
+}
+
+fn of_listed(
+    panels: impl InPanels<f32>,
+    memory: &mut PanelMemory<f32>,
+    listed: &Listed,
+    r: &[f32],
+    part: &mut Moments,
+) -> f64 {
+    Arch::new().dispatch(ListedSums {
+        panels,
+        listed,
+        memory,
+        r,
+        sums: &mut part.mean,
+        products: &mut part.scatter,
     })
 }
 
