@@ -6,11 +6,9 @@ use gmm_core::covariance::Structure;
 use gmm_core::{CovarianceType, GaussianMixture, Proportions, Samples};
 
 use crate::acceleration::Accelerator;
-use crate::blocks::Table;
 use crate::expectation::Expectation;
 use crate::history::History;
 use crate::noise;
-use crate::pass::expectation;
 use crate::regularization::Scale;
 use crate::rescue::{POINT_MASS, Rescuer};
 use crate::start::{self, Begin};
@@ -428,8 +426,7 @@ impl Em {
         let mut report = history.report(stop, iteration, rescuer, x.n_samples());
         if means_round_coarsely(&rounded) || expected.refine() {
             let known = rounded.to_frame(frame)?;
-            let rows = Table { x, frame };
-            let statistics = expectation(&known, &rows, known.means().to_owned())?;
+            let statistics = expected.in_double_precision(&known)?;
             report.log_likelihood =
                 statistics.log_likelihood() + summary.total_weight() * frame.log_jacobian();
             report.n_passes += 1;

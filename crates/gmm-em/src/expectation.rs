@@ -84,9 +84,17 @@ impl<'a> Expectation<'a> {
     pub(crate) fn of(&mut self, model: &GaussianMixture) -> Result<SufficientStatistics, Error> {
         let statistics = self.pass(model, self.precision)?;
         if self.taken == Precision::Mixed && has_starved(model, &statistics) {
-            return self.pass(model, Precision::Double);
+            return self.in_double_precision(model);
         }
         Ok(statistics)
+    }
+
+    /// [`of`](Self::of) in double precision.
+    pub(crate) fn in_double_precision(
+        &mut self,
+        model: &GaussianMixture,
+    ) -> Result<SufficientStatistics, Error> {
+        self.pass(model, Precision::Double)
     }
 
     fn pass(
