@@ -11,6 +11,18 @@ use rand::RngExt;
 
 use crate::forms::{expected_log_likelihood, form, groups, m_step, matrix, regularizer};
 
+/// The axes that all components share, row by row: those of a sum whose variances have no reason to be equal. (Those of one component may be,
+/// where a floor holds them, and its own axes may lie anywhere then.)
+fn shared_axes(covariances: &Covariances) -> Vec<Vec<f64>> {
+    let (n, d) = (covariances.n_components(), covariances.n_features());
+    let sum = Mat::from_fn(d, d, |i, j| {
+        let weight = |k: usize| (1.0 + 0.37 * k as f64).sqrt();
+        let terms = (0..n).map(|k| weight(k) * covariances.component(k)[(i, j)]);
+        terms.sum::<f64>()
+    });
+    crate::rows(&Eigen::new(sum.as_ref()).unwrap().vectors)
+}
+
 /// Axes of a component and the variances along them; those of the coordinates where the form has no others.
 fn principal(covariances: &Covariances, k: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
     let (form, d) = (covariances.form(), covariances.n_features());
@@ -22,6 +34,14 @@ fn principal(covariances: &Covariances, k: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
             .map(|i| (0..d).map(|j| unit(i, j)).collect())
             .collect();
         return (covariances.variances(k), axes);
+    }
+    if form.orientation() == Variation::Equal {
+        let (axes, covariance) = (shared_axes(covariances), matrix(covariances, k));
+        let along = |a: usize| -> f64 {
+            let row = |i: usize| (0..d).map(|j| axes[j][a] * covariance[i][j]).sum::<f64>();
+            (0..d).map(|i| axes[i][a] * row(i)).sum()
+        };
+        return ((0..d).map(along).collect(), axes);
     }
     let eigen = Eigen::new(covariances.component(k).as_ref()).unwrap();
     (eigen.values, crate::rows(&eigen.vectors))
@@ -163,14 +183,7 @@ fn common_axes_solve_their_equations() {
                     let n_terms = d as f64 * moments.iter().map(|m| m.occupancy).sum::<f64>();
                     let objective = 2.0 * expected_log_likelihood(&moments, &end);
                     let noise = 64.0 * f64::EPSILON * (objective.abs() + n_terms);
-                    // The sum has the axes of all; its variances have no reason to be equal.
-                    let sum = Mat::from_fn(d, d, |i, j| {
-                        let weight = |k: usize| (1.0 + 0.37 * k as f64).sqrt();
-                        (0..k)
-                            .map(|k| weight(k) * end.component(k)[(i, j)])
-                            .sum::<f64>()
-                    });
-                    let axes = crate::rows(&Eigen::new(sum.as_ref()).unwrap().vectors);
+                    let axes = shared_axes(&end);
                     let along = |of: &dyn Fn(usize, usize) -> f64, a: usize, b: usize| {
                         let row = |i: usize| (0..d).map(|j| of(i, j) * axes[j][b]).sum::<f64>();
                         (0..d).map(|i| axes[i][a] * row(i)).sum::<f64>()
