@@ -196,7 +196,7 @@ mod tests {
             }
         };
         // Sums of 256 rows in another order, of numbers that have lost up to five bits to a mean nearby.
-        let bound = 32.0 * 256.0 * precision.epsilon();
+        let bound = 32.0 * 256.0 * expected.epsilon();
         for (found, expected) in statistics.moments.iter().zip(&dense.moments) {
             assert!((found.occupancy - expected.occupancy).abs() <= bound * expected.occupancy);
             let largest = expected.scatter.iter().copied().fold(0.0, f64::max);

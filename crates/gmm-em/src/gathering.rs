@@ -175,7 +175,7 @@ impl<'a> Gathering<'a> {
                 n_pairs += group.components().len() * BLOCK_ROWS;
                 if !group.observe_single(scratch, weight) {
                     group.add_refused(&mut self.sums, |k, sums| {
-                        sums.observe_single_alone((block, scratch), k, weight, &shifts[k], part);
+                        sums.observe_single((block, scratch), k, weight, &shifts[k], part);
                     });
                 }
             }
@@ -230,7 +230,7 @@ impl Reading {
 
     /// For sums of all rows, and where they need rows, too, those for sums of some that may follow.
     fn read(&mut self, block: &Block, panels: &mut Panels, some_may_follow: bool) {
-        if some_may_follow && block.n_features() > MOST_WITHOUT_ROWS {
+        if some_may_follow && Panels::<f64>::are_needed(block.n_features()) {
             self.read_rows(block, panels);
         } else if !self.has_block {
             panels.read(block.values());
@@ -238,9 +238,6 @@ impl Reading {
         }
     }
 }
-
-/// Of more features, sums of all rows may be taken in panels.
-const MOST_WITHOUT_ROWS: usize = 12;
 
 /// The components near a centre whose sums are best taken side by side.
 struct SideBySide {

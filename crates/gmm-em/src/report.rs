@@ -159,7 +159,7 @@ pub struct Report {
     /// Number of M-steps that led to the model.
     pub n_iterations: usize,
     /// Number of passes over the data by EM: one more than iterations for a fit from a mixture, and one for each accelerated step
-    /// that was taken back.
+    /// that was taken back. A pass that a cheaper one had to be replaced by (in double precision, or with all rows) counts with it as one.
     pub n_passes: usize,
     /// Total log-likelihood Σᵢ wᵢ log p(xᵢ) of the returned model, in nats.
     pub log_likelihood: f64,

@@ -85,13 +85,11 @@ impl<T: Real, S: Simd> Marking<T, S> {
 
     #[inline(always)]
     pub(super) fn finish(self) -> Marks {
-        let (words, upper) = self.sums.split_at(WORDS);
-        let word = |sum: &T| sum.to_f64() as u32;
+        let n = T::EXACT_POWERS;
+        let part = |place: usize| (self.sums[place].to_f64() as u32) << (place / WORDS * n);
+        let word = |at: usize| (at..BLOCK_ROWS / n).step_by(WORDS).map(part).sum();
         Marks {
-            words: std::array::from_fn(|at| match T::EXACT_POWERS {
-                16 => word(&words[at]) | word(&upper[at]) << 16,
-                _ => word(&words[at]),
-            }),
+            words: std::array::from_fn(word),
             exact_powers: T::EXACT_POWERS,
             lanes: T::lanes::<S>(),
         }

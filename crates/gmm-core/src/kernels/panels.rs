@@ -69,7 +69,7 @@ impl<T: Real> Panels<T> {
     }
 
     /// Whether blocks of so many features may be summed in panels.
-    pub(crate) fn are_needed(n_features: usize) -> bool {
+    pub fn are_needed(n_features: usize) -> bool {
         n_features > LEAST_IN_REGISTERS
     }
 

@@ -31,7 +31,7 @@ proptest! {
         let double = em.fit(x).unwrap();
         let mixed = em.precision(Precision::Mixed).fit(x).unwrap();
         prop_assert_eq!(mixed.report().stop, Stop::Converged);
-        // The first pass was in single precision, but for tied components that are far apart.
+        // The first pass was in single precision; that of a tied fit is where no mean is far from that of all (see `tied`).
         let first = |fit: &Fit| fit.report().trace[0].to_bits();
         prop_assert!(form == CovarianceType::Tied || first(&mixed) != first(&double));
         // Both have less than 0.001 nat left to gain, as far as it can be estimated.

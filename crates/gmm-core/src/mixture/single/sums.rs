@@ -22,65 +22,10 @@ impl MomentSums {
         shift: &[f64],
         part: &mut Moments,
     ) {
-        let is_near = scratch.is_near.get(k).copied().unwrap_or(false);
         let is_dense = part.scatter.len() != shift.len();
+        let is_near = scratch.is_near.get(k).copied().unwrap_or(false);
         let is_near = is_near && sums_spare(is_dense, shift.len());
-        self.sum_single((block, scratch), k, weight, (shift, is_near), part);
-    }
-
-    /// [`observe_single`](Self::observe_single) of a component near the centre about its own shift.
-    pub fn observe_single_alone(
-        &mut self,
-        (block, scratch): (&Block, &mut SingleScratch),
-        k: usize,
-        weight: f64,
-        shift: &[f64],
-        part: &mut Moments,
-    ) {
-        self.sum_single((block, scratch), k, weight, (shift, false), part);
-    }
-
-    /// [`observe_single`](Self::observe_single) of some rows alone, with dense structure.
-    pub fn observe_single_listed(
-        &mut self,
-        (block, scratch): (&Block, &mut SingleScratch),
-        (listed, k): (&Listed, usize),
-        weight: f64,
-        shift: &[f64],
-        part: &mut Moments,
-    ) {
-        scratch.read_panels(block, true);
-        let SingleScratch {
-            joint,
-            parts,
-            shift: own_shift,
-            panels,
-            ..
-        } = scratch;
-        let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
-        self.observe_sums(shift, shift, part, |part, shift| {
-            let (_, is_narrow) = parts.of(block);
-            let (shift, is_short) = own(own_shift, shift);
-            part.occupancy = if is_narrow && is_short {
-                let (panels, memory) = panels.about(shift.high);
-                of_listed(panels, memory, listed, r, part)
-            } else {
-                let (panels, memory) = panels.about_halves(shift);
-                of_listed(panels, memory, listed, r, part)
-            };
-            weigh(part, weight);
-        });
-    }
-
-    fn sum_single(
-        &mut self,
-        (block, scratch): (&Block, &mut SingleScratch),
-        k: usize,
-        weight: f64,
-        (shift, is_near): (&[f64], bool),
-        part: &mut Moments,
-    ) {
-        if part.scatter.len() != shift.len() {
+        if is_dense {
             scratch.read_panels(block, false);
         }
         let SingleScratch {
@@ -138,6 +83,38 @@ impl MomentSums {
                     let (panels, memory) = panels.about_halves(shift);
                     dense(single, panels, memory, centred, r, part)
                 }
+            };
+            weigh(part, weight);
+        });
+    }
+
+    /// [`observe_single`](Self::observe_single) of some rows alone, with dense structure.
+    pub fn observe_single_listed(
+        &mut self,
+        (block, scratch): (&Block, &mut SingleScratch),
+        (listed, k): (&Listed, usize),
+        weight: f64,
+        shift: &[f64],
+        part: &mut Moments,
+    ) {
+        scratch.read_panels(block, true);
+        let SingleScratch {
+            joint,
+            parts,
+            shift: own_shift,
+            panels,
+            ..
+        } = scratch;
+        let r = &joint[k * BLOCK_ROWS..(k + 1) * BLOCK_ROWS];
+        self.observe_sums(shift, shift, part, |part, shift| {
+            let (_, is_narrow) = parts.of(block);
+            let (shift, is_short) = own(own_shift, shift);
+            part.occupancy = if is_narrow && is_short {
+                let (panels, memory) = panels.about(shift.high);
+                of_listed(panels, memory, listed, r, part)
+            } else {
+                let (panels, memory) = panels.about_halves(shift);
+                of_listed(panels, memory, listed, r, part)
             };
             weigh(part, weight);
         });
