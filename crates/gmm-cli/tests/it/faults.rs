@@ -241,6 +241,13 @@ fn hostile_files_take_little_memory() {
             ",[]".repeat(n)
         ),
     );
+    let names = folder.write(
+        "names.json",
+        format!(
+            "{head}[1], \"means\": [[0]], \"covariances\": [[[1]]], \"feature_names\": [\"\"{}]}}",
+            ",\"\"".repeat(n)
+        ),
+    );
     // 8 GiB of payload behind a header whose checksum is right.
     let mut file = b"\x89GMM\r\n\x1a\n\x01\0\x01\0\x01\0\0\0".to_vec();
     file.extend((1_u64 << 33).to_le_bytes());
@@ -248,7 +255,7 @@ fn hostile_files_take_little_memory() {
     file.extend(crc32(&file).to_le_bytes());
     let long = folder.write("long.gmm", file);
     // The largest has 6 MB: ten times that, and as much as the program and its libraries take by themselves.
-    for path in [deep, flat, empty, long] {
+    for path in [deep, flat, empty, names, long] {
         let output = limited("ulimit -v 250000", &["describe", &path])
             .output()
             .unwrap();

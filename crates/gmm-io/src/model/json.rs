@@ -13,6 +13,8 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::error::ModelError;
 use super::header::{OLDEST, VERSION};
+use super::names::Names;
+use super::nested::Nested;
 use super::parts::{NoiseParts, Parts, TrainingParts};
 
 /// The value of the field `format`.
@@ -26,16 +28,16 @@ struct Head {
     covariance_type: Option<String>,
 }
 
-/// A model in version 1 or, with the fields that are only there, 2; `C` is how the covariances are nested: as scikit-learn's `covariances_`.
+/// A model in version 1 or, with the fields that are only there, 2; the covariances are nested as scikit-learn's `covariances_`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ModelV1<C> {
+struct ModelV1<const DEPTH: usize> {
     format: String,
     version: u64,
     covariance_type: String,
     weights: Vec<f64>,
-    means: Vec<Vec<f64>>,
-    covariances: C,
+    means: Nested<2>,
+    covariances: Nested<DEPTH>,
     /// "equal"; version 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     proportions: Option<String>,
@@ -43,7 +45,7 @@ struct ModelV1<C> {
     #[serde(skip_serializing_if = "Option::is_none")]
     noise: Option<NoiseV2>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    feature_names: Option<Vec<String>>,
+    feature_names: Option<Names>,
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<TrainingV1>,
 }
@@ -65,38 +67,45 @@ struct TrainingV1 {
     density_quantiles: Vec<f64>,
 }
 
-type Matrix = Vec<Vec<f64>>;
-
 /// Writes a model as text that ends with a line end.
-pub(super) fn encode(mut parts: Parts) -> Result<String, ModelError> {
-    let blocks = std::mem::take(&mut parts.blocks);
-    let n_features = parts.means.first().map_or(1, Vec::len);
-    let matrix = |block: Vec<f64>| {
-        block
-            .chunks(n_features)
-            .map(<[f64]>::to_vec)
-            .collect::<Matrix>()
-    };
-    let matrices = blocks.iter().cloned().map(matrix).collect::<Vec<Matrix>>();
-    match (parts.form.structure(), parts.form.is_shared()) {
-        (Structure::Dense, false) => write(parts, matrices),
-        (Structure::Dense, true) => write(parts, matrices.concat()),
-        (Structure::Diagonal, false) => write(parts, blocks),
-        (Structure::Diagonal, true) | (Structure::Isotropic, false) => {
-            write(parts, blocks.concat())
-        }
-        (Structure::Isotropic, true) => write(parts, blocks.concat().first().copied()),
+pub(super) fn encode(parts: Parts) -> Result<String, ModelError> {
+    match depth(parts.form) {
+        0 => write::<0>(parts),
+        1 => write::<1>(parts),
+        2 => write::<2>(parts),
+        _ => write::<3>(parts),
     }
 }
 
-fn write<C: Serialize>(parts: Parts, covariances: C) -> Result<String, ModelError> {
+/// How deep the numbers of the covariances are nested: a number, a list for each axis, and one of the components where each has its own.
+fn depth(form: CovarianceType) -> usize {
+    let n_axes = match form.structure() {
+        Structure::Dense => 2,
+        Structure::Diagonal => 1,
+        Structure::Isotropic => 0,
+    };
+    n_axes + usize::from(!form.is_shared())
+}
+
+fn write<const DEPTH: usize>(parts: Parts) -> Result<String, ModelError> {
+    let (n_components, n_features) = (parts.weights.len(), parts.n_features);
+    let mut shape = [n_features; DEPTH];
+    if let Some(n_blocks) = shape.first_mut().filter(|_| !parts.form.is_shared()) {
+        *n_blocks = n_components;
+    }
     let model = ModelV1 {
         format: FORMAT.to_owned(),
         version: parts.version().into(),
         covariance_type: parts.form.name().to_owned(),
         weights: parts.weights,
-        means: parts.means,
-        covariances,
+        means: Nested {
+            shape: [n_components, n_features],
+            values: parts.means,
+        },
+        covariances: Nested {
+            shape,
+            values: parts.covariances,
+        },
         proportions: (parts.proportions != Proportions::Free)
             .then(|| parts.proportions.name().to_owned()),
         noise: parts.noise.map(|noise| NoiseV2 {
@@ -148,39 +157,26 @@ pub(super) fn decode(text: &[u8]) -> Result<Parts, ModelError> {
         .as_deref()
         .unwrap_or(CovarianceType::Full.name());
     let form: CovarianceType = name.parse().map_err(ModelError::Invalid)?;
-    match (form.structure(), form.is_shared()) {
-        (Structure::Dense, false) => read(form, text, |matrices: Vec<Matrix>, n_features| {
-            matrices
-                .into_iter()
-                .map(|matrix| flat(matrix, n_features))
-                .collect()
-        }),
-        (Structure::Dense, true) => read(form, text, |matrix, n_features| {
-            Ok(vec![flat(matrix, n_features)?])
-        }),
-        (Structure::Diagonal, false) => read(form, text, |variances: Matrix, _| Ok(variances)),
-        (Structure::Diagonal, true) => {
-            read(form, text, |variances: Vec<f64>, _| Ok(vec![variances]))
-        }
-        (Structure::Isotropic, false) => read(form, text, |variances: Vec<f64>, _| {
-            Ok(variances
-                .into_iter()
-                .map(|variance| vec![variance])
-                .collect())
-        }),
-        (Structure::Isotropic, true) => {
-            read(form, text, |variance: f64, _| Ok(vec![vec![variance]]))
-        }
+    match depth(form) {
+        0 => read::<0>(form, text),
+        1 => read::<1>(form, text),
+        2 => read::<2>(form, text),
+        _ => read::<3>(form, text),
     }
 }
 
-fn read<C: DeserializeOwned>(
-    form: CovarianceType,
-    text: &[u8],
-    blocks: impl FnOnce(C, usize) -> Result<Vec<Vec<f64>>, ModelError>,
-) -> Result<Parts, ModelError> {
-    let model: ModelV1<C> = parse(text)?;
-    let n_features = model.means.first().map_or(0, Vec::len);
+fn read<const DEPTH: usize>(form: CovarianceType, text: &[u8]) -> Result<Parts, ModelError> {
+    let model: ModelV1<DEPTH> = parse(text)?;
+    let [_, n_features] = model.means.shape;
+    // The right number of numbers may stand in the wrong rows.
+    let axes = &model.covariances.shape[usize::from(!form.is_shared())..];
+    if let Some(&found) = axes.iter().find(|&&len| len != n_features) {
+        return Err(ModelError::Shape {
+            parameter: "rows or columns of the covariances",
+            found,
+            expected: n_features,
+        });
+    }
     let is_newer = model.noise.is_some() || model.proportions.is_some();
     if is_newer && model.version < u64::from(VERSION) {
         return Err(ModelError::HeaderField {
@@ -203,8 +199,9 @@ fn read<C: DeserializeOwned>(
             log_density: noise.log_density,
         }),
         weights: model.weights,
-        means: model.means,
-        blocks: blocks(model.covariances, n_features)?,
+        n_features,
+        means: model.means.values,
+        covariances: model.covariances.values,
         feature_names: model.feature_names,
         training: model.training.map(|training| TrainingParts {
             n_samples: training.n_samples,
@@ -213,18 +210,6 @@ fn read<C: DeserializeOwned>(
             density_quantiles: training.density_quantiles,
         }),
     })
-}
-
-/// A matrix row by row. Its number of rows is checked with all other shapes, its rows only here.
-fn flat(matrix: Matrix, n_features: usize) -> Result<Vec<f64>, ModelError> {
-    match matrix.iter().find(|row| row.len() != n_features) {
-        Some(odd) => Err(ModelError::Shape {
-            parameter: "row of a covariance",
-            found: odd.len(),
-            expected: n_features,
-        }),
-        None => Ok(matrix.concat()),
-    }
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ModelError> {

@@ -3,6 +3,8 @@
 mod error;
 mod header;
 mod json;
+mod names;
+mod nested;
 mod parts;
 mod training;
 mod wire;

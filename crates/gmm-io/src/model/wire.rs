@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ModelError;
 use super::header::{MAX_PAYLOAD_LEN, OLDEST};
+use super::names::Names;
 use super::parts::{NoiseParts, Parts, TrainingParts};
 
 /// bincode stops at this many bytes. It guards against a length that is not covered by bytes; the schema below does so,
@@ -83,14 +84,13 @@ pub(super) fn encode(parts: Parts) -> Result<Vec<u8>, ModelError> {
     let form = FORMS.iter().find(|(_, form)| *form == parts.form);
     let version = parts.version();
     let proportions = PROPORTIONS.iter().find(|(_, p)| *p == parts.proportions);
-    let feature_names = parts.feature_names.map(|names| names.join("\0"));
     let mixture = MixtureV1 {
         // A form that this version has no number for can't be written until a later one has.
         form: form.ok_or(ModelError::Payload)?.0,
         weights: parts.weights,
-        means: parts.means.concat(),
-        covariances: parts.blocks.concat(),
-        feature_names: feature_names.as_deref(),
+        means: parts.means,
+        covariances: parts.covariances,
+        feature_names: parts.feature_names.as_ref().map(Names::joined),
         training: parts.training.map(|training| TrainingV1 {
             n_samples: training.n_samples,
             total_weight: training.total_weight,
@@ -136,55 +136,18 @@ pub(super) fn decode(version: u16, payload: &[u8]) -> Result<Parts, ModelError> 
         return Err(ModelError::Payload);
     }
 
-    let n_components = mixture.weights.len();
-    if n_components == 0 {
-        return Err(ModelError::Invalid(gmm_core::Error::NoComponents));
-    }
-    let n_features = mixture.means.len() / n_components;
-    let n_means = n_components * n_features;
-    if n_features == 0 || n_means != mixture.means.len() {
-        return Err(ModelError::Shape {
-            parameter: "means",
-            found: mixture.means.len(),
-            expected: n_means.max(n_components),
-        });
-    }
-    let covariances = |expected| ModelError::Shape {
-        parameter: "covariances",
-        found: mixture.covariances.len(),
-        expected,
-    };
-    // No form has more numbers than K D^2; where that overflows, no form is meant.
-    if n_features.checked_mul(n_means).is_none() {
-        return Err(covariances(usize::MAX));
-    }
-    let block_len = form.block_len(n_features);
-    let expected = form.n_blocks(n_components) * block_len;
-    if mixture.covariances.len() != expected {
-        return Err(covariances(expected));
-    }
-    // Counted before they are taken apart: a short file of nothing but NUL characters has very many names.
-    let n_names = mixture.feature_names.map(|names| names.split('\0').count());
-    if let Some(found) = n_names.filter(|&n_names| n_names != n_features) {
-        return Err(ModelError::FeatureNames {
-            found,
-            expected: n_features,
-        });
-    }
-    let rows = |numbers: &[f64], len| numbers.chunks_exact(len).map(<[f64]>::to_vec).collect();
     Ok(Parts {
         form,
-        means: rows(&mixture.means, n_features),
-        blocks: rows(&mixture.covariances, block_len),
+        n_features: mixture.means.len() / mixture.weights.len().max(1),
+        means: mixture.means,
+        covariances: mixture.covariances,
         proportions,
         noise: noise.map(|noise| NoiseParts {
             weight: noise.weight,
             log_density: noise.log_density,
         }),
         weights: mixture.weights,
-        feature_names: mixture
-            .feature_names
-            .map(|names| names.split('\0').map(str::to_owned).collect()),
+        feature_names: mixture.feature_names.map(Names::of_joined),
         training: mixture.training.map(|training| TrainingParts {
             n_samples: training.n_samples,
             total_weight: training.total_weight,

@@ -109,12 +109,37 @@ fn slips_are_named_with_their_place() {
         (
             "[0.07, 33.7]",
             "[0.07]",
-            "the parameters are not those of a mixture",
+            "line 12, column 16 of the JSON model: found a list of 2, expected 1 as in the one before",
+        ),
+        (
+            "[0.07, 33.7]",
+            "0.07",
+            "line 11, column 8 of the JSON model: invalid type: floating point `0.07`, expected a list of numbers",
         ),
         (
             "[0.1, -0.0]",
             "[0.1]",
-            "found 2 numbers in the means of a component, expected 1",
+            "line 8, column 37 of the JSON model: found a list of 2, expected 1 as in the one before",
+        ),
+        (
+            "[0.1, -0.0]",
+            "[]",
+            "line 7, column 6 of the JSON model: found an empty list",
+        ),
+        (
+            "[0.1, -0.0],",
+            "[0.1, -0.0], [0.1, -0.0],",
+            "found 6 numbers in the means, expected 4",
+        ),
+        (
+            "[0.07, 33.7],",
+            "",
+            "found 2 numbers in the covariances, expected 4",
+        ),
+        (
+            "waiting, ",
+            "waiting\\u0000",
+            "line 14, column 57 of the JSON model: the name of feature 1 (counted from 0) holds a NUL character; rename it",
         ),
         (
             "\"version\": 1",
@@ -139,26 +164,41 @@ fn slips_are_named_with_their_place() {
 
 #[test]
 fn crooked_matrices_are_refused() {
-    for (form, from, to) in [
-        // The right number of numbers in the wrong rows.
+    // The right number of numbers in the wrong rows.
+    let uneven =
+        "line 12, column 32 of the JSON model: found a list of 3, expected 1 as in the one before";
+    let even =
+        |n| format!("found {n} numbers in the rows or columns of the covariances, expected 2");
+    for (form, from, to, message) in [
         (
             CovarianceType::Full,
             "[0.07, 0.44],\n      [0.44, 33.7]",
             "[0.07], [0.44, 0.44, 33.7]",
+            uneven.to_owned(),
         ),
         (
             CovarianceType::Tied,
             "[0.125, -0.5],\n    [-0.5, 35.1]",
-            "[0.125], [-0.5, -0.5, 35.1]",
+            "[0.125, -0.5, -0.5, 35.1]",
+            even(1),
+        ),
+        (
+            CovarianceType::Tied,
+            "[0.125, -0.5],\n    [-0.5, 35.1]",
+            "[0.125], [-0.5], [-0.5], [35.1]",
+            even(4),
+        ),
+        (
+            CovarianceType::Diag,
+            "[0.07, 33.7],\n    [0.17, 36.0]",
+            "[0.07, 33.7, 0.17, 36.0]",
+            even(4),
         ),
     ] {
         let text = to_json(&small(form)).unwrap();
         assert!(text.contains(from), "{text}");
         let error = from_json(text.replacen(from, to, 1)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "found 1 numbers in the row of a covariance, expected 2"
-        );
+        assert_eq!(error.to_string(), message);
     }
     let text = to_json(&small(CovarianceType::Full)).unwrap();
     let error = from_json(text.replacen("[0.44, 33.7]", "[0.45, 33.7]", 1)).unwrap_err();
