@@ -277,9 +277,9 @@ fn no_file_makes_a_reader_ask_for_much() {
                 lying[at] = byte;
                 let ((), count) = ALLOCATOR.watch(usize::MAX, false, || parse(&lying));
                 worst[i] = worst[i].max(count.peak as f64 / bytes.len() as f64);
-                // SECURITY.md: some ten times the length for what is refused, a hundred for a text of many tiny components; and buffers
+                // SECURITY.md: some ten times the length for what is refused, fifty for a text of many tiny components; and buffers
                 // of fixed size.
-                let most = 100 * bytes.len() + (1 << 17);
+                let most = 50 * bytes.len() + (1 << 17);
                 assert!(
                     count.peak <= most,
                     "byte {at} as {byte}: {} bytes",
@@ -289,4 +289,64 @@ fn no_file_makes_a_reader_ask_for_much() {
         }
     }
     eprintln!("the most memory, in lengths of the file (binary, JSON, npy, CSV): {worst:.1?}");
+}
+
+/// Models in JSON of very many parts that take few bytes each: a list or a text of its own for each would take tens of bytes for three.
+#[test]
+fn texts_of_many_tiny_parts_ask_for_little() {
+    let n = 100_000;
+    let many = |part: &str| vec![part; n].join(",");
+    let object = |form: &str, weights: &str, means: &str, covariances: &str, more: &str| {
+        format!(
+            r#"{{"format":"gmm-model","version":1,"covariance_type":"{form}","weights":[{weights}],"means":[{means}],
+                "covariances":[{covariances}]{more}}}"#
+        )
+    };
+    let (one, row, matrix) = (many("1"), many("[1]"), many("[[1]]"));
+    let names = format!(r#","feature_names":[{}]"#, many(r#""""#));
+    // What is refused takes some ten times its length at the most.
+    for (text, reason) in [
+        (
+            object("full", "1", &many("[]"), "", ""),
+            "found an empty list",
+        ),
+        (
+            object("full", "1", "[1]", &format!("[{}]", many("[]")), ""),
+            "found an empty list",
+        ),
+        (
+            object("full", "1", "[1]", "[[1]]", &names),
+            "found 100000 feature names for 1 features; name every feature or none",
+        ),
+        (
+            object("tied", "1", &format!("[{one}]"), &row, ""),
+            "found 1 numbers in the rows or columns of the covariances, expected 100000",
+        ),
+        (
+            object("spherical", &one, &row, &one, ""),
+            "the parameters are not those of a mixture",
+        ),
+        (
+            object("diag", &one, &row, &row, ""),
+            "the parameters are not those of a mixture",
+        ),
+        (
+            object("full", &one, &row, &matrix, ""),
+            "the parameters are not those of a mixture",
+        ),
+    ] {
+        let (read, count) = ALLOCATOR.watch(usize::MAX, false, || from_json(&text));
+        let lengths = count.peak as f64 / text.len() as f64;
+        let refused = read.unwrap_err().to_string();
+        assert!(refused.ends_with(reason), "{refused}");
+        eprintln!("{lengths:.1} times the length: {refused}");
+        assert!(lengths <= 12.0, "{lengths}: {refused}");
+    }
+    // A model.
+    let text = object("spherical", &many("1e-5"), &row, &one, "");
+    let (read, count) = ALLOCATOR.watch(usize::MAX, false, || from_json(&text));
+    assert_eq!(read.unwrap().model().n_components(), n);
+    let per_component = count.peak as f64 / n as f64;
+    eprintln!("{per_component:.0} bytes for a component");
+    assert!(per_component <= 500.0, "{per_component}");
 }
