@@ -1,21 +1,20 @@
-//! The settings of a fit and the EM loop.
+//! The settings of a fit, and the ways to run it.
+
+mod check;
+mod fit;
+mod iterate;
 
 use std::ops::ControlFlow;
 
-use gmm_core::covariance::Structure;
-use gmm_core::{CovarianceType, GaussianMixture, Proportions, Samples};
+use gmm_core::{CovarianceType, Proportions, Samples};
 
-use crate::acceleration::Accelerator;
-use crate::expectation::Expectation;
-use crate::history::History;
-use crate::noise;
-use crate::regularization::Scale;
-use crate::rescue::{POINT_MASS, Rescuer};
-use crate::start::{self, Begin};
+pub use self::fit::Fit;
+
+use crate::start;
 use crate::summary::Summary;
 use crate::{
-    Acceleration, Error, Initialization, NoiseVolume, Precision, Progress, Regularization, Report,
-    Rescue, Start, Stop, Stopping,
+    Acceleration, Error, Initialization, NoiseVolume, Precision, Progress, Regularization, Rescue,
+    Start, Stopping,
 };
 
 /// What a watcher answers: go on, or stop with the best so far.
@@ -272,225 +271,5 @@ impl Em {
     ) -> Result<Option<f64>, Error> {
         let density = |volume: NoiseVolume| volume.log_density(x, summary);
         self.noise.map(density).transpose()
-    }
-
-    /// Checks settings and data, and measures the data.
-    pub(crate) fn prepare(&self, x: &Samples<'_>) -> Result<Summary, Error> {
-        self.regularization.check()?;
-        self.rescue.check()?;
-        if let Some(volume) = &self.noise {
-            volume.check()?;
-        }
-        let tolerance = self.stopping.tolerance();
-        if !(tolerance >= 0.0 && tolerance.is_finite()) {
-            let expected = "it must be finite and not negative";
-            return Err(Error::Setting {
-                name: "stopping tolerance",
-                value: tolerance,
-                expected,
-            });
-        }
-        if self.n_components == 0 {
-            return Err(Error::NoComponents);
-        }
-        if x.n_samples() > 0 && self.n_components > x.n_samples() {
-            return Err(Error::TooFewRows {
-                found: x.n_samples(),
-                n_components: self.n_components,
-            });
-        }
-        crate::memory::check(self, x.n_features())?;
-        let summary = Summary::new(x, self.covariance)?;
-        if self.n_components > summary.n_rows {
-            return Err(Error::TooFewRows {
-                found: summary.n_rows,
-                n_components: self.n_components,
-            });
-        }
-        if !matches!(self.regularization, Regularization::Ridge(_)) {
-            let variances = summary.variances();
-            // In the frame values are of size 1: less than rounding is no spread. Extreme weights can do that, too.
-            let is_constant = |v: &f64| *v <= POINT_MASS * POINT_MASS;
-            let constant = variances.iter().position(is_constant);
-            let all_constant = variances.iter().all(is_constant);
-            if let Some(feature) = constant
-                .filter(|_| self.covariance.structure() != Structure::Isotropic || all_constant)
-            {
-                return Err(self.without_spread(x, &variances, feature));
-            }
-        }
-        Ok(summary)
-    }
-
-    /// Why a feature has no variance in the frame: it is constant, or only so next to another one in the same unit.
-    fn without_spread(&self, x: &Samples<'_>, variances: &[f64], feature: usize) -> Error {
-        let counted = |row: &usize| x.weights().is_none_or(|w| w[*row] > 0.0);
-        let mut rows = (0..x.n_samples()).filter(counted);
-        let value = x.value(rows.next().unwrap_or(0), feature);
-        let largest = rows.fold(0.0f64, |m, row| {
-            m.max((x.value(row, feature) - value).abs())
-        });
-        let varies = largest > 0.0;
-        if varies && largest * largest < f64::MIN_POSITIVE {
-            // Of values of 1e-320 no frame makes numbers of size 1, and their variance is none.
-            let component = 0;
-            return gmm_core::Error::Range { component, feature }.into();
-        }
-        let is_widest = |j: &usize| variances.iter().all(|v| *v <= variances[*j]);
-        let widest = (0..variances.len()).find(is_widest).unwrap_or(feature);
-        if varies && widest != feature && !self.covariance.is_scale_free() {
-            let form = self.covariance;
-            return Error::NegligibleFeature {
-                feature,
-                widest,
-                form,
-            };
-        }
-        Error::ConstantFeature { feature, value }
-    }
-
-    /// The EM loop: E-step, stop or go on, M-step.
-    pub(crate) fn run(
-        &self,
-        x: &Samples<'_>,
-        summary: &Summary,
-        begin: Begin,
-        noise: Option<f64>,
-        watcher: &mut Watcher<'_>,
-    ) -> Result<Fit, Error> {
-        let frame = &summary.frame;
-        let scale = Scale::of_summary(summary);
-        let regularizer = self.regularization.resolve(
-            &scale,
-            self.covariance,
-            self.n_components,
-            Some(frame.exponents()),
-        )?;
-        let mut rescuer = Rescuer::new(self, *x, summary, regularizer);
-        let mut history = History::new(summary, self.regularization.ascends());
-        // Without an objective that EM raises, no step can be judged.
-        let acceleration = if self.regularization.ascends() {
-            self.acceleration
-        } else {
-            Acceleration::None
-        };
-        let mut accelerator = Accelerator::new(acceleration);
-
-        let (mut model, mut iteration) = match begin {
-            Begin::Model(model) => {
-                rescuer.start_from(&model);
-                (model, 0)
-            }
-            Begin::Statistics(statistics) => {
-                let model = rescuer.maximize(statistics, None, 1)?;
-                (noise::begin(model, noise)?, 1)
-            }
-        };
-        let mut expected = Expectation::new(&model, x, summary, self.precision)?;
-        let stop = loop {
-            let statistics = expected.of(&model)?;
-            let precision = expected.last_precision();
-            let pass = history.measure(&statistics, &model, rescuer.regularizer(), precision);
-            if history.falls(&pass) {
-                if let Some(safe) = accelerator.retreat() {
-                    model = safe;
-                    continue;
-                }
-                // What single precision takes for a fall is seen again in double precision.
-                if expected.refine() {
-                    continue;
-                }
-            }
-            history.push(iteration, pass, accelerator.is_beyond(), &mut rescuer);
-            if watcher(&history.progress(iteration, self.max_iterations)).is_break() {
-                break Stop::Interrupted;
-            }
-            if history.converged(&self.stopping) && !expected.refine() {
-                break Stop::Converged;
-            }
-            if iteration >= self.max_iterations {
-                break Stop::MaxIterations;
-            }
-            if history.hardly_moves(&self.stopping) {
-                accelerator.pause();
-            }
-            let next = rescuer.maximize(statistics, Some(&model), iteration + 1)?;
-            if next == model && !expected.refine() {
-                break Stop::Converged;
-            }
-            (model, iteration) = (accelerator.advance(&model, next, &rescuer), iteration + 1);
-        };
-        let rounded = model.from_frame(frame)?;
-        // A third mixture in memory where a last pass needs one.
-        drop(model);
-        let mut report = history.report(stop, iteration, rescuer, x.n_samples());
-        if means_round_coarsely(&rounded) || expected.refine() {
-            let known = rounded.to_frame(frame)?;
-            let statistics = expected.in_double_precision(&known)?;
-            report.log_likelihood =
-                statistics.log_likelihood() + summary.total_weight() * frame.log_jacobian();
-            report.n_passes += 1;
-        }
-        Ok(Fit {
-            model: rounded,
-            report,
-        })
-    }
-}
-
-/// Whether the last bit of a mean is worth more than 1e-6 of a standard deviation: a mixture at an offset of 1e10 times its
-/// spread is another one in the data's coordinates than in the frame. Below, a row loses less than 1e-12 nats.
-fn means_round_coarsely(model: &GaussianMixture) -> bool {
-    (0..model.n_components()).any(|k| {
-        let variances = model.covariances().variances(k);
-        let last_bit = |j: usize| f64::EPSILON * model.means()[(k, j)].abs();
-        (0..variances.len()).any(|j| last_bit(j) > 1e-6 * variances[j].sqrt())
-    })
-}
-
-/// A fitted mixture and how it came about.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fit {
-    model: GaussianMixture,
-    report: Report,
-}
-
-impl Fit {
-    /// The mixture.
-    pub fn model(&self) -> &GaussianMixture {
-        &self.model
-    }
-
-    /// The mixture, without the report.
-    pub fn into_model(self) -> GaussianMixture {
-        self.model
-    }
-
-    /// The same with the components sorted, the heaviest first.
-    pub fn sorted(self) -> Self {
-        Self {
-            model: self.model.sorted(),
-            ..self
-        }
-    }
-
-    /// Expert: this fit as the second part of another, from whose mixture it began. Its report is of both: their iterations, passes and
-    /// events, one after the other.
-    #[must_use]
-    pub fn going_on_from(self, earlier: &Report) -> Self {
-        Self {
-            report: self.report.after(earlier),
-            ..self
-        }
-    }
-
-    /// What happened.
-    pub fn report(&self) -> &Report {
-        &self.report
-    }
-
-    /// Both.
-    pub fn into_parts(self) -> (GaussianMixture, Report) {
-        (self.model, self.report)
     }
 }
