@@ -130,11 +130,6 @@ pub(crate) fn selection(error: &gmm_select::Error, data: &Data) -> String {
 /// Why there is nothing to show when the time is up.
 pub(crate) const TOO_SOON: &str = "the time was up before anything was fitted; give more time (--budget), or ask for fewer groups (-k)";
 
-/// Whether a fit or a search ended before there was anything to show.
-pub(crate) fn is_interruption(error: &gmm_select::Error) -> bool {
-    matches!(error, gmm_select::Error::Fit(gmm_em::Error::Interrupted))
-}
-
 /// Data or a result that a mixture refused.
 pub(crate) fn core(error: &gmm_core::Error, data: &Data) -> String {
     use gmm_core::Error;

@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Refused(String),
     /// Words on the command line that don't go together: exit code 2.
     Usage(String),
+    /// The user asked to stop before there was anything to show: exit code 130.
+    Interrupted(String),
     /// Whoever read standard output has closed it: the end, but no error.
     ReaderGone,
 }

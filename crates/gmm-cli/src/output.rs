@@ -1,11 +1,71 @@
 //! Where results go: standard output, or a file that is replaced only once the new one is complete.
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
 use crate::failure::Failure;
+
+/// What is written to the file that `--out` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Binary or JSON; standard output has the report.
+    Model,
+    /// CSV or JSON, in place of standard output.
+    Table,
+    /// CSV beside a report on standard output.
+    TableBeside,
+}
+
+/// Refuses a place for a result before the work is done: one that can't be written, or that would cost what is read.
+pub(crate) fn check(out: Option<&Path>, kind: Kind, inputs: &[&Path]) -> Result<(), Failure> {
+    let Some(path) = out else { return Ok(()) };
+    let name = path.display();
+    let usage = |reason: String| Err(Failure::Usage(format!("--out {name}: {reason}")));
+    if is_stdout(path) {
+        return match kind {
+            Kind::Table => Ok(()),
+            _ => usage("standard output has the report; name a file".to_owned()),
+        };
+    }
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let is = |names: &[&str]| {
+        ending.is_some_and(|ending| names.iter().any(|name| ending.eq_ignore_ascii_case(name)))
+    };
+    match kind {
+        Kind::Model if is(&["csv", "tsv", "npy"]) => {
+            return usage(
+                "a model is no table; name it .gmm, or .json for a readable one".to_owned(),
+            );
+        }
+        Kind::Table | Kind::TableBeside if is(&["npy"]) => {
+            return usage("tables are written as CSV; name it .csv".to_owned());
+        }
+        _ => {}
+    }
+    let target = fs::canonicalize(path).ok();
+    let is_target = |input: &&&Path| fs::canonicalize(input).ok() == target;
+    if target.is_some()
+        && let Some(input) = inputs.iter().find(is_target)
+    {
+        return usage(format!(
+            "it would replace {}, which is read; name another file",
+            input.display()
+        ));
+    }
+    gmm_io::can_replace_file(path).map_err(|error| cannot_write(path, &error))
+}
+
+/// Whether a path stands for standard output.
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::Refused(format!("cannot write {}: {error}", path.display()))
+}
 
 /// Writes to standard output.
 pub(crate) fn to_stdout(
@@ -24,9 +84,10 @@ pub(crate) fn to(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
     match path {
-        None => to_stdout(write),
-        Some(path) => gmm_io::replace_file(path, write)
-            .map_err(|error| Failure::Refused(format!("cannot write {}: {error}", path.display()))),
+        Some(path) if !is_stdout(path) => {
+            gmm_io::replace_file(path, write).map_err(|error| cannot_write(path, &error))
+        }
+        _ => to_stdout(write),
     }
 }
 

@@ -74,7 +74,7 @@ impl PrecisionAccount {
     }
 
     /// What a reader should know of the replicates.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self, cut_short: Option<&str>) -> Vec<String> {
         let mut notes = Vec::new();
         if self.replicates_failed > 0 {
             notes.push(format!(
@@ -85,8 +85,19 @@ impl PrecisionAccount {
         }
         if self.replicates_stopped > 0 {
             notes.push(format!(
-                "interrupted: the standard errors are those of {}",
+                "{}: the standard errors are those of {}",
+                cut_short.unwrap_or("stopped"),
                 counted(self.replicates, "replicate")
+            ));
+        }
+        // Of B replicates the least is expected at the probability 1 / (B + 1).
+        let fewest = (2.0 / (1.0 - self.level)).ceil() as usize - 1;
+        if self.replicates < fewest {
+            notes.push(format!(
+                "intervals of {} % take {fewest} replicates at least: these end at the smallest and the largest of {}; ask for 999 \
+                 (--bootstrap 999)",
+                fixed(100.0 * self.level, 0),
+                self.replicates
             ));
         }
         notes

@@ -33,6 +33,10 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             console.error(&message);
             ExitCode::from(1)
         }
+        Err(Failure::Interrupted(message)) => {
+            console.error(&message);
+            ExitCode::from(INTERRUPTED)
+        }
         Err(Failure::Usage(message)) => {
             console.error(&message);
             ExitCode::from(2)

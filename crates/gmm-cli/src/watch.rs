@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::console::Console;
+use crate::failure::Failure;
 use crate::run::INTERRUPTED;
 
-/// Nothing worth keeping is being computed: Ctrl-C ends at once.
-const OUTSIDE: u8 = 0;
-/// A fit is running: Ctrl-C asks it to stop.
+/// Nothing worth keeping has been computed yet: Ctrl-C ends at once.
+const BEFORE: u8 = 0;
+/// A fit is running, or its result is about to be saved and shown: Ctrl-C asks to stop.
 const FITTING: u8 = 1;
 /// It was asked to: the next Ctrl-C ends at once.
 const ASKED: u8 = 2;
@@ -28,7 +29,7 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// From now on Ctrl-C is ours.
     pub(crate) fn listen() -> Self {
-        let state = Arc::new(AtomicU8::new(OUTSIDE));
+        let state = Arc::new(AtomicU8::new(BEFORE));
         let shared = Arc::clone(&state);
         // Without a handler Ctrl-C ends the program as it ends any other, which is no reason to refuse the work.
         let _ = ctrlc::set_handler(move || {
@@ -51,15 +52,12 @@ impl Interrupt {
         self
     }
 
-    /// Does work that Ctrl-C asks to stop.
+    /// Does work that Ctrl-C asks to stop. It does so until the end of the program, which saves and shows what was found.
     pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.state.store(FITTING, Ordering::SeqCst);
-        let result = work();
-        // The work is done; what is left is to print it. If it was asked to stop, that is remembered.
         let _ = self
             .state
-            .compare_exchange(FITTING, OUTSIDE, Ordering::SeqCst, Ordering::SeqCst);
-        result
+            .compare_exchange(BEFORE, FITTING, Ordering::SeqCst, Ordering::SeqCst);
+        work()
     }
 
     /// Whether the user asked to stop.
@@ -70,6 +68,39 @@ impl Interrupt {
     /// Whether the time was up before the work was done.
     pub(crate) fn ran_out_of_time(&self) -> bool {
         self.is_late.load(Ordering::Relaxed)
+    }
+
+    /// Why the work was cut short, if it was.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        if self.was_asked() {
+            Some("interrupted")
+        } else {
+            self.ran_out_of_time().then_some("the time was up")
+        }
+    }
+
+    /// Work that ended with nothing to show; `too_soon` is told where the time was up before there was anything.
+    pub(crate) fn failure(
+        &self,
+        source: &str,
+        error: &gmm_select::Error,
+        too_soon: &str,
+        explain: impl FnOnce() -> String,
+    ) -> Failure {
+        let was_cut_short = matches!(
+            error,
+            gmm_select::Error::Fit(gmm_em::Error::Interrupted)
+                | gmm_select::Error::TooFewReplicates { .. }
+        );
+        if was_cut_short && self.was_asked() {
+            Failure::Interrupted(format!(
+                "{source}: interrupted before there was anything to show"
+            ))
+        } else if was_cut_short && self.ran_out_of_time() {
+            Failure::Refused(format!("{source}: {too_soon}"))
+        } else {
+            Failure::Refused(format!("{source}: {}", explain()))
+        }
     }
 
     /// What a watcher answers.

@@ -34,15 +34,41 @@ pub fn replace_file(
     write_new(&target, Some(&metadata), write)
 }
 
+/// Whether [`replace_file`] could begin: for long work whose result will go there. Nothing is changed.
+///
+/// # Errors
+/// What [`replace_file`] would meet before it writes.
+pub fn can_replace_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        // A pipe would wait for its reader.
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
+        Ok(_) => OpenOptions::new().write(true).open(path).map(|_| ()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = folder_of(path);
+            fs::metadata(folder)?;
+            tempfile::Builder::new()
+                .prefix(".gmm-")
+                .tempfile_in(folder)
+                .map(|_| ())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The folder in which a file stands.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 fn write_new(
     target: &Path,
     old: Option<&Metadata>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(target);
     // Asked first: the error of the temporary file would name that file.
     fs::metadata(folder)?;
     let mut builder = tempfile::Builder::new();

@@ -53,5 +53,5 @@ mod atomic;
 mod model;
 pub mod table;
 
-pub use atomic::replace_file;
+pub use atomic::{can_replace_file, replace_file};
 pub use model::{ModelError, ModelFile, Training, decode, encode, from_json, load, save, to_json};

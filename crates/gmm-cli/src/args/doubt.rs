@@ -25,7 +25,7 @@ pub(crate) struct CombineArgs {
     #[command(flatten)]
     pub(crate) data: DataOptions,
     /// Number of clusters; by default where the entropy bends
-    #[arg(long, value_name = "N", value_parser = values::count)]
+    #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true)]
     pub(crate) clusters: Option<usize>,
     /// Write the cluster of each row to a file
     #[arg(long, value_name = "FILE")]
@@ -64,7 +64,7 @@ pub(crate) struct TestArgs {
     #[command(flatten)]
     pub(crate) data: DataOptions,
     /// Numbers of components to test, each against one more: 5, 1-9 (or 1..9, both ends included), 2,3,5
-    #[arg(short = 'k', long, value_name = "LIST", default_value = "1-9", value_parser = values::component_counts)]
+    #[arg(short = 'k', long, value_name = "LIST", default_value = "1-9", value_parser = values::component_counts, allow_negative_numbers = true)]
     pub(crate) components: ComponentCounts,
     /// Covariance form: full, tied, diag, spherical, or mclust's letters (EII to VVV)
     #[arg(
@@ -75,10 +75,10 @@ pub(crate) struct TestArgs {
     )]
     pub(crate) covariance: CovarianceType,
     /// Number of tables per test; the smallest p-value is one over one more
-    #[arg(long, short = 'b', value_name = "N", default_value = "199", value_parser = values::replicates)]
+    #[arg(long, short = 'b', value_name = "N", default_value = "199", value_parser = values::replicates, allow_negative_numbers = true)]
     pub(crate) replicates: usize,
     /// The p-value at or below which a number of components is rejected
-    #[arg(long, value_name = "P", default_value = "0.05", value_parser = values::fraction)]
+    #[arg(long, value_name = "P", default_value = "0.05", value_parser = values::fraction, allow_negative_numbers = true)]
     pub(crate) level: f64,
     #[command(flatten)]
     pub(crate) fitting: FittingOptions,

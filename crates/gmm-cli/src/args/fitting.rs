@@ -15,13 +15,19 @@ use super::values;
 pub(crate) struct FittingOptions {
     /// Number of starts per fit, the best of which is kept: by default 5, for select 3 beside those that candidates get from their
     /// neighbours, for test 2 beside the mixture with a component less
-    #[arg(long, value_name = "N", value_parser = values::starts, help_heading = "Fitting")]
+    #[arg(long, value_name = "N", value_parser = values::starts, allow_negative_numbers = true, help_heading = "Fitting")]
     pub(crate) starts: Option<usize>,
     /// The most time for fitting, such as 60s, 5m or 2h; when it is up, the best so far is shown, with what was left out
-    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Fitting")]
+    #[arg(long, value_name = "TIME", value_parser = values::duration, allow_negative_numbers = true, help_heading = "Fitting")]
     pub(crate) budget: Option<Duration>,
     /// Seed of the random numbers; the same seed gives the same result
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Fitting")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        help_heading = "Fitting"
+    )]
     seed: u64,
     /// How fits start: split, hierarchical, kmeans, kmeans++, random-from-data or random; by default several starts take turns
     /// between all of these but the last, and a single one is a split
@@ -43,14 +49,14 @@ pub(crate) struct FittingOptions {
     #[arg(long, value_name = "HOW", default_value = "drop", value_parser = values::rescue, help_heading = "Fitting")]
     rescue: Rescue,
     /// Most iterations of a fit
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = values::count, help_heading = "Fitting")]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = values::count, allow_negative_numbers = true, help_heading = "Fitting")]
     max_iterations: usize,
     /// When a fit has converged: remaining (log-likelihood still to gain, in nats), relative (change of the
     /// log-likelihood, mclust's rule) or mean (gain per row, scikit-learn's rule)
     #[arg(long, value_name = "RULE", default_value = "remaining", value_parser = values::rule, help_heading = "Fitting")]
     stopping: Rule,
     /// The number of that rule: 0.001 for remaining, 0.00001 for relative, 0.001 for mean by default
-    #[arg(long, value_name = "NUMBER", value_parser = values::tolerance, help_heading = "Fitting")]
+    #[arg(long, value_name = "NUMBER", value_parser = values::tolerance, allow_negative_numbers = true, help_heading = "Fitting")]
     tolerance: Option<f64>,
     /// Try longer steps than EM's own and take back those that don't pay: about half the passes where groups overlap;
     /// may end in another optimum, as another start may
@@ -90,6 +96,11 @@ impl FittingOptions {
             })
             .precision(self.precision)
             .stopping(self.stopping())
+    }
+
+    /// Whether a class of noise is asked for.
+    pub(crate) fn has_noise(&self) -> bool {
+        self.noise.is_some()
     }
 
     /// The seed of all random numbers.

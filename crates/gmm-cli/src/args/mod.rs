@@ -41,7 +41,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Number of threads; all cores by default. Results don't depend on it, to the last bit
-    #[arg(long, global = true, value_name = "N", value_parser = values::threads)]
+    #[arg(long, global = true, value_name = "N", value_parser = values::threads, allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
     /// No notes and no progress on standard error
     #[arg(long, short, global = true)]
@@ -78,7 +78,7 @@ pub(crate) struct SelectArgs {
     #[command(flatten)]
     pub(crate) data: DataOptions,
     /// Numbers of components to try: 5, 1-9 (or 1..9, both ends included), 2,3,5
-    #[arg(short = 'k', long, value_name = "LIST", default_value = "1-9", value_parser = values::component_counts)]
+    #[arg(short = 'k', long, value_name = "LIST", default_value = "1-9", value_parser = values::component_counts, allow_negative_numbers = true)]
     pub(crate) components: ComponentCounts,
     /// Covariance forms to try: basic (full, tied, diag, spherical), all (mclust's fourteen, from VVV to EII), or a list of names
     #[arg(long, visible_alias = "forms", value_name = "LIST", default_value = "basic", value_parser = values::forms)]
@@ -88,7 +88,7 @@ pub(crate) struct SelectArgs {
     #[arg(long, default_value = "bic")]
     pub(crate) criterion: Criterion,
     /// With --criterion cv: how many parts the rows are dealt to, each of which is held out once; by default 5
-    #[arg(long, value_name = "N", value_parser = values::folds)]
+    #[arg(long, value_name = "N", value_parser = values::folds, allow_negative_numbers = true)]
     pub(crate) folds: Option<usize>,
     /// With --criterion cv: a column that says which rows belong together (one patient, one day) and are held out
     /// together; it is no feature
@@ -113,7 +113,7 @@ pub(crate) struct FitArgs {
     #[command(flatten)]
     pub(crate) data: DataOptions,
     /// Number of components
-    #[arg(short = 'k', long, value_name = "K", value_parser = values::count)]
+    #[arg(short = 'k', long, value_name = "K", value_parser = values::count, allow_negative_numbers = true)]
     pub(crate) components: usize,
     /// Covariance form: full, tied, diag, spherical, or mclust's letters (EII to VVV) for volume, shape and orientation: E shared,
     /// V each its own, I spheres or axes of the coordinates
@@ -125,7 +125,7 @@ pub(crate) struct FitArgs {
     )]
     pub(crate) covariance: CovarianceType,
     /// Standard errors and 95 % intervals of all parameters, from so many bootstrap replicates (999 are good)
-    #[arg(long, value_name = "N", value_parser = values::bootstrap_replicates)]
+    #[arg(long, value_name = "N", value_parser = values::bootstrap_replicates, allow_negative_numbers = true)]
     pub(crate) bootstrap: Option<usize>,
     #[command(flatten)]
     pub(crate) fitting: FittingOptions,
@@ -179,7 +179,7 @@ pub(crate) struct ScoreArgs {
     #[command(flatten)]
     pub(crate) data: DataOptions,
     /// Mark rows that are as unlikely as this fraction of the training rows
-    #[arg(long, value_name = "FRACTION", value_parser = values::fraction)]
+    #[arg(long, value_name = "FRACTION", value_parser = values::fraction, allow_negative_numbers = true)]
     pub(crate) anomalies: Option<f64>,
     /// Mark rows whose log-density is at or below this
     #[arg(long, value_name = "LOGDENSITY", value_parser = values::finite, allow_negative_numbers = true, conflicts_with = "anomalies")]
@@ -203,10 +203,15 @@ pub(crate) struct SampleArgs {
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// Number of rows
-    #[arg(short = 'n', long, value_name = "N", value_parser = values::sample_rows)]
+    #[arg(short = 'n', long, value_name = "N", value_parser = values::sample_rows, allow_negative_numbers = true)]
     pub(crate) rows: usize,
     /// Seed of the random numbers
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: u64,
     /// Also write the group each row was drawn from, in the column group
     #[arg(long)]

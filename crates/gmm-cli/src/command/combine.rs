@@ -21,6 +21,11 @@ use crate::text::{aligned, counted};
 const CERTAIN: f64 = 0.0079;
 
 pub(crate) fn run(args: &CombineArgs, console: &Console) -> Result<Outcome, Failure> {
+    output::check(
+        args.out.as_deref(),
+        output::Kind::TableBeside,
+        &[&args.model, &args.data.path],
+    )?;
     let file = model::load(&args.model)?;
     let mixture = file.model();
     if let Some(n) = args.clusters

@@ -11,11 +11,13 @@ use crate::explain;
 use crate::failure::Failure;
 use crate::notes;
 use crate::number::nats;
+use crate::output;
 use crate::precision::PrecisionAccount;
 use crate::summary;
 use crate::watch::{Interrupt, Progress};
 
 pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure> {
+    output::check(args.out.as_deref(), output::Kind::Model, &[&args.data.path])?;
     let interrupt = Interrupt::listen().within(args.fitting.budget);
     let data = data::read(&args.data, console)?;
     let refuse = |reason: String| Failure::Refused(format!("{}: {reason}", data.source));
@@ -41,10 +43,8 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
     });
     drop(progress);
     let starts = starts.map_err(|error| {
-        refuse(match explain::is_interruption(&error) {
-            true if interrupt.ran_out_of_time() => explain::TOO_SOON.to_owned(),
-            _ => explain::selection(&error, &data),
-        })
+        let reason = || explain::selection(&error, &data);
+        interrupt.failure(&data.source, &error, explain::TOO_SOON, reason)
     })?;
     let scores = Scores::new(starts.best().model(), data.samples())
         .map_err(|error| refuse(explain::core(&error, &data)))?;
@@ -65,19 +65,25 @@ pub(crate) fn run(args: &FitArgs, console: &Console) -> Result<Outcome, Failure>
             match precision {
                 Ok(precision) => Some(PrecisionAccount::new(starts.best().model(), &precision)),
                 Err(error) => {
-                    let reason = explain::selection(&error, &data);
-                    notes.push(format!("no standard errors: {reason}"));
+                    notes.push(match interrupt.reason() {
+                        Some(reason) => {
+                            format!(
+                                "no standard errors: {reason} before two replicates were fitted"
+                            )
+                        }
+                        None => {
+                            format!("no standard errors: {}", explain::selection(&error, &data))
+                        }
+                    });
                     None
                 }
             }
         }
         _ => None,
     };
-    notes.extend(precision.iter().flat_map(PrecisionAccount::notes));
-    if interrupt.was_asked() && precision.is_none() {
-        notes.insert(0, "interrupted: this is the best so far".to_owned());
-    } else if interrupt.ran_out_of_time() && precision.is_none() {
-        notes.insert(0, "the time was up: this is the best so far".to_owned());
+    notes.extend((precision.iter()).flat_map(|precision| precision.notes(interrupt.reason())));
+    if let Some(reason) = interrupt.reason().filter(|_| precision.is_none()) {
+        notes.insert(0, format!("{reason}: this is the best so far"));
     }
     Account {
         command: "fit",

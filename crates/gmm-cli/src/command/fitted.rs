@@ -55,15 +55,15 @@ impl Account<'_> {
             self.notes.extend(doubt::notes(model, &diagnostics));
         }
         let file = model::describe_training(model, self.data)?;
-        if let Some(path) = out {
-            // Before anything is printed: a reader who stops reading must not cost the model.
-            model::save(path, &file)?;
-            if file.training().is_none() {
-                self.notes.push(
-                    "a row is so far out that its density underflows: the model was saved without what `gmm score --anomalies` needs"
-                        .to_owned(),
-                );
-            }
+        // Before anything is printed: a reader who stops reading must not cost the model.
+        let saved = out.map(|path| model::save(path, &file)).transpose();
+        // Nor must a full disk cost the report.
+        let out = out.filter(|_| saved.is_ok());
+        if out.is_some() && file.training().is_none() {
+            self.notes.push(
+                "a row is so far out that its density underflows: the model was saved without what `gmm score --anomalies` needs"
+                    .to_owned(),
+            );
         }
         if console.is_json() {
             output::json(None, &self.json(&assignment, &file, out)?)?;
@@ -71,6 +71,7 @@ impl Account<'_> {
             let text = self.text(&assignment, out);
             output::to_stdout(|stdout| stdout.write_all(text.as_bytes()))?;
         }
+        saved?;
         Ok(if interrupt.was_asked() {
             Outcome::Interrupted
         } else {

@@ -17,6 +17,11 @@ use crate::output::{self, Csv};
 use crate::text::{counted, joined};
 
 pub(crate) fn run(args: &PredictArgs, console: &Console) -> Result<Outcome, Failure> {
+    output::check(
+        args.out.as_deref(),
+        output::Kind::Table,
+        &[&args.model, &args.data.path],
+    )?;
     let file = model::load(&args.model)?;
     let mixture = file.model();
     let data = data::read_for(mixture, file.feature_names(), &args.data, console)?;

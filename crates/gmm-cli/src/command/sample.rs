@@ -18,6 +18,7 @@ use crate::output::{self, Csv};
 const PIECE: usize = 1 << 12;
 
 pub(crate) fn run(args: &SampleArgs, console: &Console) -> Result<Outcome, Failure> {
+    output::check(args.out.as_deref(), output::Kind::Table, &[&args.model])?;
     let file = model::load(&args.model)?;
     let names = model::names_of(&file);
     let groups = (file.model().without_noise())

@@ -18,6 +18,11 @@ use crate::output::{self, Csv};
 use crate::text::counted;
 
 pub(crate) fn run(args: &ScoreArgs, console: &Console) -> Result<Outcome, Failure> {
+    output::check(
+        args.out.as_deref(),
+        output::Kind::Table,
+        &[&args.model, &args.data.path],
+    )?;
     let file = model::load(&args.model)?;
     let threshold = threshold(args, &file)?;
     let data = data::read_for(file.model(), file.feature_names(), &args.data, console)?;

@@ -12,6 +12,7 @@ use crate::explain;
 use crate::failure::Failure;
 use crate::json::{RunnerUpAccount, SelectionAccount};
 use crate::notes;
+use crate::output;
 use crate::summary;
 use crate::text::counted;
 use crate::watch::{Interrupt, Progress};
@@ -22,6 +23,7 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
     {
         return Err(Failure::Usage(slip.to_owned()));
     }
+    output::check(args.out.as_deref(), output::Kind::Model, &[&args.data.path])?;
     let interrupt = Interrupt::listen().within(args.fitting.budget);
     let data = data::read_grouped(&args.data, args.groups.as_ref(), console)?;
     let refuse = |reason: String| Failure::Refused(format!("{}: {reason}", data.source));
@@ -63,23 +65,19 @@ pub(crate) fn run(args: &SelectArgs, console: &Console) -> Result<Outcome, Failu
     });
     drop(progress);
     let selection = selection.map_err(|error| {
-        refuse(match explain::is_interruption(&error) {
-            true if interrupt.ran_out_of_time() => too_soon(args.criterion).to_owned(),
-            _ => explain::selection(&error, &data),
-        })
+        let reason = || explain::selection(&error, &data);
+        interrupt.failure(&data.source, &error, too_soon(args.criterion), reason)
     })?;
 
     let best = selection.best_fitted();
     let mut notes = notes::of_selection(&selection, &data);
     // Who came second says nothing where some were not allowed to finish.
-    let runner_up = if interrupt.was_asked() {
-        notes.insert(0, cut_short("interrupted", &selection));
-        None
-    } else if interrupt.ran_out_of_time() {
-        notes.insert(0, cut_short("the time was up", &selection));
-        None
-    } else {
-        RunnerUp::of(&selection)
+    let runner_up = match interrupt.reason() {
+        Some(reason) => {
+            notes.insert(0, cut_short(reason, &selection));
+            None
+        }
+        None => RunnerUp::of(&selection),
     };
     Account {
         command: "select",
@@ -140,10 +138,14 @@ fn too_soon(criterion: Criterion) -> &'static str {
 fn held_out(best: &Fitted) -> String {
     let found = best.cross_validation.as_ref();
     found.map_or_else(String::new, |found| {
+        // One fold has no standard error.
+        let spread = match found.standard_error.is_finite() {
+            true => format!(" ± {:.4}", found.standard_error),
+            false => String::new(),
+        };
         format!(
-            " ({:.4} ± {:.4} nats per row in {})",
+            " ({:.4}{spread} nats per row in {})",
             found.mean,
-            found.standard_error,
             counted(found.folds.len(), "fold")
         )
     })

@@ -18,7 +18,15 @@ use crate::watch::{Interrupt, Progress};
 /// Beside the mixture with a component less, which starts each fit.
 const N_STARTS: usize = 2;
 
+/// Why there is nothing to show when the time is up.
+const TOO_SOON: &str = "the time was up before a drawn table had been fitted; give more time (--budget), or fewer starts (--starts)";
+
 pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<Outcome, Failure> {
+    if args.fitting.has_noise() {
+        return Err(Failure::Usage(
+            "tables can't be drawn from a mixture with noise, whose place is not known; leave out --noise".to_owned(),
+        ));
+    }
     let interrupt = Interrupt::listen().within(args.fitting.budget);
     let data = data::read(&args.data, console)?;
     let em = args.fitting.em(1).covariance(args.covariance);
@@ -34,11 +42,8 @@ pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<Outcome, Failure
     });
     drop(progress);
     let tested = tested.map_err(|error| {
-        Failure::Refused(format!(
-            "{}: {}",
-            data.source,
-            explain::selection(&error, &data)
-        ))
+        let reason = || explain::selection(&error, &data);
+        interrupt.failure(&data.source, &error, TOO_SOON, reason)
     })?;
     let account = Account::new(args, &data, &tested);
     if console.is_json() {

@@ -191,6 +191,12 @@ fn parameters_come_with_standard_errors_on_request() {
     assert!((error / 0.46 - 1.0).abs() < 5.0 * 0.05, "{error}");
     assert_eq!(group["covariance"][1].as_array().unwrap().len(), 2);
     assert_eq!(group["mean"][1]["value"], found["groups"][0]["mean"][1]);
+    // The ends of an interval are rare replicates, of which there must be some.
+    for (n, is_rough) in [("38", true), ("39", false)] {
+        let text = gmm(&["fit", FAITHFUL, "-k", "2", "--bootstrap", n]).ok();
+        let note = "note: intervals of 95 % take 39 replicates at least";
+        assert_eq!(text.contains(note), is_rough, "{text}");
+    }
     let refused = gmm(&["fit", FAITHFUL, "-k", "2", "--bootstrap", "1"]);
     assert_eq!(refused.code, Some(2));
     assert!(

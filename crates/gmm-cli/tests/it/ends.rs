@@ -63,15 +63,14 @@ mod unix {
             );
         }
         let message = "cannot write /dev/full: No space left on device (os error 28)";
-        gmm(&[
-            "fit",
-            "data/old_faithful.csv",
-            "-k",
-            "2",
-            "--out",
-            "/dev/full",
-        ])
-        .refused(1, message);
+        // The fit is not lost with its file.
+        let fit = ["fit", "data/old_faithful.csv", "-k", "2"];
+        let ran = gmm(&[&fit[..], &["--out", "/dev/full"]].concat());
+        assert_eq!(
+            (ran.code, ran.err),
+            (Some(1), format!("error: {message}\n"))
+        );
+        assert_eq!(ran.out, gmm(&fit).ok());
         gmm(&["sample", &model, "-n", "9", "--out", "/dev/full"]).refused(1, message);
     }
 

@@ -240,6 +240,14 @@ fn options_that_make_no_sense() {
         "error: invalid value '0' for '--components <K>': expected a whole number, at least 1",
     );
     begin(
+        &["fit", FAITHFUL, "-k", "-2"],
+        "error: invalid value '-2' for '--components <K>': expected a whole number, at least 1",
+    );
+    begin(
+        &["test", FAITHFUL, "--noise"],
+        "error: tables can't be drawn from a mixture with noise, whose place is not known; leave out --noise",
+    );
+    begin(
         &["fit", FAITHFUL, "-k", "2.5"],
         "error: invalid value '2.5' for '--components <K>': expected a whole number, at least 1",
     );

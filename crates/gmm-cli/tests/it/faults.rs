@@ -226,6 +226,38 @@ fn ctrl_c_ends_a_search_with_the_best_so_far() {
     }
 }
 
+/// Ctrl-C before a first fit has left its start: nothing can be shown, and nothing else went wrong.
+#[test]
+fn ctrl_c_before_there_is_anything_is_no_other_failure() {
+    let folder = Folder::new();
+    let x = gmm_testkit::data::overlapping(1, 4000, 3, 8).x;
+    let csv: String = (0..x.nrows())
+        .map(|i| format!("{},{},{}\n", x[(i, 0)], x[(i, 1)], x[(i, 2)]))
+        .collect();
+    let data = folder.write("data.csv", csv);
+    let args = [
+        "test", &data, "-k", "60", "--starts", "1000", "--header", "no",
+    ];
+    let child = command(&args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1000));
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(killed.success());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    let message = format!("error: {data}: interrupted before there was anything to show\n");
+    // A machine that is very slow has not begun: then Ctrl-C ends the program at once.
+    assert_eq!((ran.code, ran.out.as_str()), (Some(130), ""));
+    assert!(
+        ran.err.is_empty() || ran.err.ends_with(&message),
+        "{}",
+        ran.err
+    );
+}
+
 /// Files that claim more than they hold, and texts that are mostly structure, are refused within memory in proportion to their bytes.
 #[test]
 fn hostile_files_take_little_memory() {

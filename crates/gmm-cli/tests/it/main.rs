@@ -15,5 +15,6 @@ mod fit;
 #[path = "../../../../fuzz/replay.rs"]
 mod fuzz_regressions;
 mod noise;
+mod places;
 mod select;
 mod using;
