@@ -18,7 +18,7 @@
 //! let chosen = Search::over(1..=4).covariances([CovarianceType::Full, CovarianceType::Tied]).run(x)?;
 //! assert_eq!(chosen.best().n_components(), 2);
 //! assert_eq!(chosen.best_candidate().covariance, CovarianceType::Tied);
-//! let runner_up = chosen.ranked().nth(1).and_then(|c| chosen.value(c));
+//! let runner_up = chosen.runner_up().and_then(|c| chosen.value(c));
 //! assert!(runner_up > chosen.value(chosen.best_candidate()));
 //! # Ok::<(), gmm_select::Error>(())
 //! ```

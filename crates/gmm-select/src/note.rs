@@ -188,10 +188,11 @@ impl Selection {
             });
         }
         let singular = |c: &&Candidate| c.fitted.as_ref().is_ok_and(Fitted::is_singular);
-        let mut ranked = self.ranked().filter(|c| !singular(c));
         if self.criterion().is_penalized_deviance()
-            && let Some(first) = ranked.next()
-            && let Some(second) = ranked.find(|c| !are_one_model(first, c))
+            && let first = self.best_candidate()
+            && let Some(second) = self.runner_up()
+            && !singular(&first)
+            && !singular(&second)
             && let (Some(a), Some(b)) = (self.value(first), self.value(second))
             && b - a < CLOSE
         {
@@ -273,16 +274,4 @@ impl Selection {
         let best = self.best_fitted().scores.n_free_parameters;
         (validations[simplest].0 < best).then(|| regular[simplest])
     }
-}
-
-/// Whether two candidates are the same model: a fit that lost a component is one of fewer; of one feature all forms with a
-/// variance per component are the same, of one component the full and the tied one. The best under another name is no rival.
-fn are_one_model(a: &Candidate, b: &Candidate) -> bool {
-    let (Ok(x), Ok(y)) = (&a.fitted, &b.fitted) else {
-        return false;
-    };
-    let (n_components, n_features) = (x.model().n_components(), x.model().n_features());
-    n_components == y.model().n_components()
-        && (a.covariance == b.covariance || n_components == 1 || n_features == 1)
-        && x.scores.n_free_parameters == y.scores.n_free_parameters
 }

@@ -60,6 +60,18 @@ impl Fitted {
     }
 }
 
+/// Whether two candidates are the same model: a fit that lost a component is one of fewer; of one feature all forms with a
+/// variance per component are the same, of one component the full and the tied one. The best under another name is no rival.
+fn are_one_model(a: &Candidate, b: &Candidate) -> bool {
+    let (Ok(x), Ok(y)) = (&a.fitted, &b.fitted) else {
+        return false;
+    };
+    let (n_components, n_features) = (x.model().n_components(), x.model().n_features());
+    n_components == y.model().n_components()
+        && (a.covariance == b.covariance || n_components == 1 || n_features == 1)
+        && x.scores.n_free_parameters == y.scores.n_free_parameters
+}
+
 /// The outcome of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
@@ -94,6 +106,17 @@ impl Selection {
                 .then(value_a.total_cmp(&value_b))
                 .then(parameters(a).cmp(&parameters(b)))
         });
+        // Of one model under several names the one that was asked for first, whatever rounding says.
+        for place in 0..ranking.len() {
+            let first = ranking[place];
+            let ((singular, value), candidate) = (key(first), &candidates[first]);
+            let named = (place..ranking.len())
+                .take_while(|&p| key(ranking[p]).1 - value <= 1e-9 * value.abs())
+                .filter(|&p| are_one_model(candidate, &candidates[ranking[p]]))
+                .filter(|&p| key(ranking[p]).0 == singular)
+                .min_by_key(|&p| ranking[p]);
+            ranking[place..=named.unwrap_or(place)].rotate_right(1);
+        }
         if ranking.iter().all(|&i| key(i).1.is_nan()) {
             let reason = candidates.iter().find_map(Candidate::reason);
             return Err(reason.cloned().unwrap_or(Error::NoCandidates));
@@ -136,9 +159,16 @@ impl Selection {
         &self.candidates
     }
 
-    /// The fitted candidates, best first.
+    /// The fitted candidates, best first; of one model under several names the one that was asked for first.
     pub fn ranked(&self) -> impl Iterator<Item = &Candidate> {
         self.ranking.iter().map(|&i| &self.candidates[i])
+    }
+
+    /// The best candidate that is another model than the chosen one: of one feature, or with one component, several forms are one model, and
+    /// a fit that lost a component is one of fewer.
+    pub fn runner_up(&self) -> Option<&Candidate> {
+        let first = self.best_candidate();
+        self.ranked().find(|c| !are_one_model(first, c))
     }
 
     /// The criterion that decided.

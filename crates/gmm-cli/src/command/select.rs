@@ -175,7 +175,7 @@ struct RunnerUp {
 impl RunnerUp {
     /// Nobody, where the second best measures the variance floor rather than the data.
     fn of(selection: &Selection) -> Option<Self> {
-        let second = selection.ranked().nth(1)?;
+        let second = selection.runner_up()?;
         let is_regular = second
             .fitted
             .as_ref()

@@ -304,28 +304,27 @@ fn normalized_entropy_has_digits_where_it_is_small() {
 
 #[test]
 fn a_bare_mention_is_called_one() {
-    // Two spherical groups of one column: every form with a variance of its own is the same model.
-    let column = "x\n1.0\n1.2\n0.8\n0.9\n1.1\n5.0\n5.3\n4.8\n5.1\n4.9\n";
-    let text = gmm_on(
-        column,
-        &[
-            "select",
-            "-",
-            "-k",
-            "1-2",
-            "--covariances",
-            "diag,spherical",
-        ],
-    )
-    .ok();
-    let verdict = text.lines().nth(2).unwrap();
-    assert!(
-        verdict.ends_with(
-            "worse by 0.00: a difference not worth more than a bare mention (Kass and Raftery 1995), \
-             the data don't decide between the two"
-        ),
-        "{verdict}"
-    );
+    // Of one column full, diagonal and spherical covariances are one model, which is named as it was asked for first, and no rival of itself.
+    let column = "x\n1.0\n1.2\n0.8\n0.9\n1.1\n5.0\n5.5\n4.7\n5.2\n4.6\n";
+    for (forms, chosen) in [
+        ("full,tied,diag,spherical", "full covariances (VVV)"),
+        ("spherical,tied,full", "spherical covariances (VII)"),
+    ] {
+        let text = gmm_on(
+            column,
+            &["select", "-", "-k", "1-2", "--covariances", forms],
+        )
+        .ok();
+        let lines: Vec<&str> = text.lines().skip(1).take(2).collect();
+        assert_eq!(
+            lines,
+            [
+                format!("2 groups, {chosen}, chosen by BIC 23.07").as_str(),
+                "runner-up: 2 groups, tied (EEE), worse by 0.90: a difference not worth more than a bare mention (Kass and Raftery 1995), \
+                 the data don't decide between the two"
+            ]
+        );
+    }
 }
 
 #[test]
