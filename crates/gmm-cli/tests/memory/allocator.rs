@@ -7,9 +7,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// The system's allocator, with a count of what is asked for while it is watched.
 pub(crate) struct Failing {
+    /// Held during a watch, so that tests side by side don't count each other's.
+    turn: Mutex<()>,
     is_watched: AtomicBool,
     /// Requests since the watch began.
     n_requests: AtomicUsize,
@@ -32,6 +35,7 @@ pub(crate) struct Count {
 impl Failing {
     pub(crate) const fn new() -> Self {
         Self {
+            turn: Mutex::new(()),
             is_watched: AtomicBool::new(false),
             n_requests: AtomicUsize::new(0),
             fails_at: AtomicUsize::new(usize::MAX),
@@ -48,6 +52,7 @@ impl Failing {
         for_good: bool,
         work: impl FnOnce() -> T,
     ) -> (T, Count) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.n_requests.store(0, Relaxed);
         self.in_use.store(0, Relaxed);
         self.peak.store(0, Relaxed);

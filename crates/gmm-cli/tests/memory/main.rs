@@ -350,3 +350,37 @@ fn texts_of_many_tiny_parts_ask_for_little() {
     eprintln!("{per_component:.0} bytes for a component");
     assert!(per_component <= 500.0, "{per_component}");
 }
+
+/// Tables with one long line among many short ones, and of very many columns: what is looked at to find out how a table is laid out takes memory
+/// by what is there.
+#[test]
+fn tables_of_odd_shapes_ask_for_little() {
+    let options = CsvOptions::default();
+    let short = "1,2\n".repeat(20_000);
+    for (what, text, most) in [
+        (
+            "a long cell",
+            format!("{},b\n{short}", "a".repeat(100_000)),
+            25.0,
+        ),
+        (
+            "a long line",
+            format!("{}\n{short}", ",".repeat(100_000)),
+            80.0,
+        ),
+        (
+            "many columns",
+            format!("{0}\n{0}\n", vec!["1"; 50_000].join(",")),
+            80.0,
+        ),
+    ] {
+        let (read, count) =
+            ALLOCATOR.watch(usize::MAX, false, || read_csv(text.as_bytes(), &options));
+        let lengths = count.peak as f64 / text.len() as f64;
+        eprintln!(
+            "{what}: {lengths:.1} times the length, {:?}",
+            read.map(|t| t.values.ncols()).map_err(|e| e.to_string())
+        );
+        assert!(lengths <= most, "{what}: {lengths}");
+    }
+}

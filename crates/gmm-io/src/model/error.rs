@@ -103,7 +103,7 @@ pub enum ModelError {
     /// Parameters whose lengths don't go together.
     #[error("found {found} numbers in the {parameter}, expected {expected}")]
     Shape {
-        /// "means", "a row of the means" and the like.
+        /// "means", "covariances" and the like.
         parameter: &'static str,
         /// How many there are.
         found: usize,

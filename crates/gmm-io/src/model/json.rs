@@ -172,7 +172,10 @@ fn read<const DEPTH: usize>(form: CovarianceType, text: &[u8]) -> Result<Parts, 
     let axes = &model.covariances.shape[usize::from(!form.is_shared())..];
     if let Some(&found) = axes.iter().find(|&&len| len != n_features) {
         return Err(ModelError::Shape {
-            parameter: "rows or columns of the covariances",
+            parameter: match axes.len() {
+                1 => "variances of a component",
+                _ => "rows or columns of the covariances",
+            },
             found,
             expected: n_features,
         });
@@ -222,9 +225,23 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ModelError> {
         ModelError::Json {
             line: error.line(),
             column: error.column(),
-            reason: reason.to_owned(),
+            reason: shortened(reason),
         }
     })
+}
+
+/// A reason without the middle of what it quotes, if that is long.
+fn shortened(reason: &str) -> String {
+    const HEAD: usize = 80;
+    const TAIL: usize = 240;
+    let at = |n: usize| reason.char_indices().nth(n).map(|(at, _)| at);
+    let n_chars = reason.chars().count();
+    match (at(HEAD), at(n_chars.saturating_sub(TAIL))) {
+        (Some(head), Some(tail)) if head < tail => {
+            format!("{}...{}", &reason[..head], &reason[tail..])
+        }
+        _ => reason.to_owned(),
+    }
 }
 
 /// Lays out the text for readers: a field per line, a row of numbers per line.

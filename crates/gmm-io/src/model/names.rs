@@ -1,6 +1,5 @@
 //! Names of features, kept as one text: a list of strings would let `"","",""` ask for many times its own memory.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
@@ -99,7 +98,7 @@ impl<'de> DeserializeSeed<'de> for ReadName<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let name = Cow::<str>::deserialize(deserializer)?;
+        let name = String::deserialize(deserializer)?;
         if name.contains(BETWEEN) {
             let feature = self.0.n_names;
             return Err(D::Error::custom(ModelError::FeatureName { feature }));

@@ -7,7 +7,6 @@ use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Numbers in `DEPTH` lists within each other; those of the same depth have the same length, which is not 0.
-#[derive(Debug, PartialEq)]
 pub(super) struct Nested<const DEPTH: usize> {
     /// The lengths, the outermost first.
     pub(super) shape: [usize; DEPTH],
@@ -77,7 +76,8 @@ impl<'de> Visitor<'de> for ReadLists<'_> {
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.shape {
             [] | [_] => "a list of numbers",
-            _ => "a list of lists of numbers",
+            [_, _] => "a list of lists of numbers",
+            _ => "a list of matrices",
         })
     }
 

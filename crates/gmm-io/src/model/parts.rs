@@ -41,6 +41,13 @@ pub(super) struct TrainingParts {
     pub(super) density_quantiles: Vec<f64>,
 }
 
+impl TrainingParts {
+    fn assemble(self) -> Result<Training, ModelError> {
+        Training::new(self.n_samples, self.total_weight, self.log_likelihood)?
+            .with_density_quantiles(self.density_quantiles)
+    }
+}
+
 impl Parts {
     /// Takes a model file apart.
     pub(super) fn of(file: &ModelFile) -> Self {
@@ -84,11 +91,14 @@ impl Parts {
         let names = (self.feature_names)
             .map(|names| names.for_features(n_features))
             .transpose()?;
+        let training = self.training.map(TrainingParts::assemble).transpose()?;
         let means = MatRef::from_row_major_slice(&self.means, n_components, n_features).to_owned();
         let blocks = (self.covariances)
             .chunks_exact(self.form.block_len(n_features))
             .map(<[f64]>::to_vec)
             .collect();
+        // A model in the making takes several times their memory.
+        drop((self.covariances, self.means));
         let covariances = Covariances::new(self.form, n_components, n_features, blocks)
             .map_err(ModelError::Invalid)?;
         let noise = (self
@@ -104,10 +114,8 @@ impl Parts {
         if let Some(names) = names {
             file = file.with_feature_names(names)?;
         }
-        if let Some(parts) = self.training {
-            let training =
-                Training::new(parts.n_samples, parts.total_weight, parts.log_likelihood)?;
-            file = file.with_training(training.with_density_quantiles(parts.density_quantiles)?);
+        if let Some(training) = training {
+            file = file.with_training(training);
         }
         Ok(file)
     }

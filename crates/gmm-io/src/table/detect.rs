@@ -76,9 +76,8 @@ pub(super) fn layout(head: &[u8], options: &CsvOptions) -> Result<Layout, TableE
         Header::Detect => sample.has_header(options, decimal_comma)?,
     };
     let data = sample.rows.get(usize::from(header)..).unwrap_or_default();
-    let text_columns = (0..sample.n_columns())
-        .map(|column| Kinds::of(data, column, decimal_comma).is_text())
-        .collect();
+    let kinds = Kinds::of_columns(data, sample.n_columns(), decimal_comma);
+    let text_columns = kinds.iter().map(Kinds::is_text).collect();
     Ok(Layout {
         separator,
         decimal_comma,
@@ -125,7 +124,8 @@ impl Sample {
                     if rows.is_empty() {
                         first_line = line;
                     }
-                    rows.push(record.clone());
+                    // Not a clone, which would be as large as the longest record so far.
+                    rows.push(record.iter().collect());
                 }
                 Ok(None) => break,
                 // A quote is open where the head ends, or is misplaced, which the reading itself will report.
@@ -193,13 +193,11 @@ impl Sample {
         let below = self.below_first();
         // The first cell says something about a column only where numbers stand below it. A table of one line, or
         // without any column of numbers, is judged by the line alone.
-        let columns_of_numbers: Vec<usize> = (0..first.len())
-            .filter(|&column| Kinds::of(below, column, decimal_comma).numbers)
-            .collect();
-        let alone = columns_of_numbers.is_empty();
+        let kinds = Kinds::of_columns(below, first.len(), decimal_comma);
+        let alone = !kinds.iter().any(|kinds| kinds.numbers);
         let (mut numbers, mut words) = (false, false);
-        for (column, cell) in first.iter().enumerate() {
-            if !alone && !columns_of_numbers.contains(&column) {
+        for (kinds, cell) in kinds.iter().zip(first) {
+            if !alone && !kinds.numbers {
                 continue;
             }
             match number::read(cell, decimal_comma) {
@@ -218,25 +216,26 @@ impl Sample {
 }
 
 /// What the cells of a column read as.
+#[derive(Clone, Default)]
 struct Kinds {
     numbers: bool,
     words: bool,
 }
 
 impl Kinds {
-    fn of(rows: &[ByteRecord], column: usize, decimal_comma: bool) -> Self {
-        let mut kinds = Self {
-            numbers: false,
-            words: false,
-        };
-        for cell in rows.iter().filter_map(|row| row.get(column)) {
-            match number::read(cell, decimal_comma) {
-                Reading::Missing => {}
-                Reading::Text => kinds.words = true,
-                Reading::Number(_) | Reading::Overflow | Reading::Infinite => kinds.numbers = true,
+    /// Of each column; cells beyond them, and columns of short rows, say nothing.
+    fn of_columns(rows: &[ByteRecord], n_columns: usize, decimal_comma: bool) -> Vec<Self> {
+        let mut columns = vec![Self::default(); n_columns];
+        for row in rows {
+            for (kinds, cell) in columns.iter_mut().zip(row) {
+                match number::read(cell, decimal_comma) {
+                    Reading::Missing => {}
+                    Reading::Text => kinds.words = true,
+                    _ => kinds.numbers = true,
+                }
             }
         }
-        kinds
+        columns
     }
 
     fn is_text(&self) -> bool {

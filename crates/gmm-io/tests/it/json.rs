@@ -192,7 +192,7 @@ fn crooked_matrices_are_refused() {
             CovarianceType::Diag,
             "[0.07, 33.7],\n    [0.17, 36.0]",
             "[0.07, 33.7, 0.17, 36.0]",
-            even(4),
+            "found 4 numbers in the variances of a component, expected 2".to_owned(),
         ),
     ] {
         let text = to_json(&small(form)).unwrap();
@@ -209,4 +209,22 @@ fn crooked_matrices_are_refused() {
         ),
         "{error:?}"
     );
+}
+
+/// A slip may stand in a text of any length: the error quotes its beginning.
+#[test]
+fn long_slips_are_quoted_in_short() {
+    let text = to_json(&small(CovarianceType::Full)).unwrap();
+    let long = format!("\"{}\"", "é\u{7f}".repeat(100_000));
+    for from in ["[0.36, 0.64]", "\"feature_names\""] {
+        let message = from_json(text.replacen(from, &long, 1))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("é\\u{7f}é") || message.contains("é\u{7f}é"),
+            "{message}"
+        );
+        assert!(message.contains("..."), "{message}");
+        assert!(message.len() < 1000, "{}", message.len());
+    }
 }
