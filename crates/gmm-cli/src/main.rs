@@ -7,6 +7,7 @@ mod data;
 mod doubt;
 mod explain;
 mod failure;
+mod far;
 mod json;
 mod model;
 mod notes;

@@ -5,12 +5,14 @@ use gmm_select::{Combination, Note, Selection, Starts};
 
 use crate::data::Data;
 use crate::explain;
+use crate::far;
 use crate::text::counted;
 
 /// Notes about a fit of several starts.
 pub(crate) fn of_fit(starts: &Starts, n_free_parameters: usize, data: &Data) -> Vec<String> {
     let report = starts.best().report();
-    let mut notes = of_report(report);
+    let mut notes = far::notes(data);
+    notes.extend(of_report(report));
     let n_starts = starts.starts().len();
     if n_starts > 1 && starts.n_agreeing() == 1 && report.stop == Stop::Converged {
         notes.push(format!(

@@ -55,6 +55,7 @@ mod rescue;
 mod single;
 mod sketch;
 mod split;
+mod spread;
 mod start;
 mod statistics;
 mod stopping;

@@ -10,6 +10,7 @@ use gmm_core::{CovarianceType, Samples};
 
 use crate::Error;
 use crate::blocks::Table;
+use crate::spread;
 
 /// Location and spread of the data, in the coordinates of their frame.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Summary {
     pub(crate) moments: Moments,
     /// Number of rows of positive weight.
     pub(crate) n_rows: usize,
+    /// Variances of the bulk of the rows, by which floors are measured.
+    pub(crate) bulk_variances: Vec<f64>,
     /// Smallest and largest value of each feature among them, in the coordinates of the data.
     pub(crate) ranges: Vec<(f64, f64)>,
 }
@@ -44,12 +47,15 @@ impl Summary {
             frame.with_one_unit()
         };
         let moments = moments(x, &frame, form.structure())?;
-        Ok(Self {
+        let mut summary = Self {
             frame,
             moments,
             n_rows,
+            bulk_variances: Vec::new(),
             ranges,
-        })
+        };
+        summary.bulk_variances = spread::of_bulk(x, &summary.frame, &summary.variances());
+        Ok(summary)
     }
 
     pub(crate) fn n_features(&self) -> usize {

@@ -319,3 +319,37 @@ fn a_foreign_locale_changes_nothing() {
         .unwrap();
     assert_eq!(Ran::from(output).ok(), expected);
 }
+
+/// Slips, and codes for missing values: they are named, and a column of two values or a far group is none.
+#[test]
+fn values_far_from_all_others_are_named() {
+    let faithful = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../data/old_faithful.csv"
+    ))
+    .unwrap();
+    let notes = |text: &str| {
+        let out = gmm_on(text, &["fit", "-", "-k", "2", "-q"]).ok();
+        let far = out
+            .lines()
+            .filter(|line| line.contains("of the other rows"));
+        far.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(notes(&faithful).is_empty());
+    assert_eq!(
+        notes(&format!("{faithful}9999999,80\n")),
+        [
+            "note: column \"eruptions\": 9999999 in row 273 is 9e6 standard deviations of the other rows from their mean; \
+             leave such rows out if it is a slip or stands for a missing value"
+        ]
+    );
+    assert_eq!(
+        notes(&format!("{faithful}{}", "2,-9999\n".repeat(3))),
+        [
+            "note: column \"waiting\": -9999 in 3 rows (the first is row 273) is 742 standard deviations of the other rows from their mean; \
+             leave such rows out if it is a slip or stands for a missing value"
+        ]
+    );
+    let yes_or_no = format!("a,b\n{}1,1\n", "0.5,0\n0.7,0\n0.1,0\n".repeat(20));
+    assert!(notes(&yes_or_no).is_empty());
+}

@@ -303,3 +303,48 @@ fn a_fall_is_told_with_its_iteration() {
         assert!(trace[1] < trace[0] - 1.0, "{form}: {trace:?}");
     }
 }
+
+/// A slip of seven digits in one row is a component, and costs the others nothing: the floor is measured by the bulk of the rows.
+#[test]
+fn a_row_far_out_leaves_the_others_their_digits() {
+    let clean = data::separated(12, 400, 2, 2).x;
+    for form in [
+        CovarianceType::Full,
+        CovarianceType::Diag,
+        CovarianceType::Spherical,
+    ] {
+        let em = Em::new(2).covariance(form);
+        let expected = em.fit(&clean).unwrap();
+        for far in [1e5, -1e6] {
+            let x = Mat::from_fn(401, 2, |i, j| if i < 400 { clean[(i, j)] } else { far });
+            let fit = em.clone().components(3).fit(&x).unwrap();
+            assert_eq!(fit.report().n_singular, 1, "{form} {far}: {}", fit.report());
+            for k in 0..2 {
+                for j in 0..2 {
+                    let sd = expected.model().covariances().variances(k)[j].sqrt();
+                    let shift = fit.model().means()[(k, j)] - expected.model().means()[(k, j)];
+                    assert!(shift.abs() <= 1e-3 * sd, "{form} {far}");
+                    let found = fit.model().covariances().variances(k)[j].sqrt();
+                    assert!(
+                        (found - sd).abs() <= 1e-3 * sd,
+                        "{form} {far}: {found} {sd}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Most rows within a thousandth, some over hundreds: the tight group keeps its width.
+#[test]
+fn a_tight_group_beside_a_wide_one_keeps_its_width() {
+    let grid = |i: usize, n: usize| (2.0 * (i as f64 + 0.5) / n as f64 - 1.0) * 3f64.sqrt();
+    let x = Mat::from_fn(1000, 1, |i, _| match i {
+        0..850 => 1e-3 * grid(i, 850),
+        _ => 500.0 + 100.0 * grid(i - 850, 150),
+    });
+    let fit = Em::new(2).fit(&x).unwrap();
+    assert_eq!(fit.report().n_singular, 0);
+    let tight = fit.model().covariances().variances(0)[0].sqrt();
+    assert!((tight - 1e-3).abs() <= 1e-5, "{tight}");
+}
