@@ -16,5 +16,6 @@ mod fit;
 mod fuzz_regressions;
 mod noise;
 mod places;
+mod reading;
 mod select;
 mod using;

@@ -218,6 +218,8 @@ pub(super) struct HeaderNames<'a> {
     pub(super) names: &'a [String],
     /// Whether the names come from the table.
     pub(super) present: bool,
+    /// For each column whether the header's cell is empty.
+    pub(super) unnamed: &'a [bool],
 }
 
 impl HeaderNames<'_> {

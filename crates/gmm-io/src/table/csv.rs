@@ -6,6 +6,7 @@ use csv::ByteRecord;
 use gmm_core::faer::Mat;
 
 use super::columns::HeaderNames;
+use super::counting::Counting;
 use super::detect::{self, Layout};
 use super::error::{Cell, TableError};
 use super::number::{self, Reading};
@@ -45,9 +46,11 @@ pub fn read_csv(reader: impl Read, options: &CsvOptions) -> Result<Table, TableE
         return Err(TableError::Empty);
     };
     let names = column_names(line, first, layout.header)?;
+    let unnamed = unnamed_columns(first, layout.header);
     let header = HeaderNames {
         names: &names,
         present: layout.header,
+        unnamed: &unnamed,
     };
     let roles = Roles::resolve(options, &header, &layout.text_columns)?;
     let mut rows = Rows::new(&header, &roles, &layout, options.missing);
@@ -70,6 +73,12 @@ fn column_names(line: u64, first: &ByteRecord, header: bool) -> Result<Vec<Strin
     first.iter().enumerate().map(name).collect()
 }
 
+/// For each column whether a header has no name for it.
+fn unnamed_columns(first: &ByteRecord, header: bool) -> Vec<bool> {
+    let is_unnamed = |cell: &[u8]| header && cell.trim_ascii().is_empty();
+    first.iter().map(is_unnamed).collect()
+}
+
 fn utf8(line: u64, index: usize, cell: &[u8]) -> Result<String, TableError> {
     let text = std::str::from_utf8(cell).map_err(|_| TableError::InvalidUtf8 {
         line,
@@ -89,6 +98,8 @@ struct Rows<'a> {
     ids: Vec<String>,
     groups: Vec<String>,
     skipped: Vec<u64>,
+    /// Those of the columns that have done nothing but count the rows so far.
+    counting: Vec<Counting>,
     /// The numbers of one row, which is kept or skipped as a whole.
     row: Vec<f64>,
 }
@@ -110,6 +121,7 @@ impl<'a> Rows<'a> {
             ids: Vec::new(),
             groups: Vec::new(),
             skipped: Vec::new(),
+            counting: roles.unnamed.iter().copied().map(Counting::new).collect(),
             row: Vec::new(),
         }
     }
@@ -123,6 +135,10 @@ impl<'a> Rows<'a> {
                 expected,
             });
         }
+        let decimal_comma = self.layout.decimal_comma;
+        self.counting.retain_mut(|column| {
+            column.goes_on(number::read(&record[column.index], decimal_comma))
+        });
         self.row.clear();
         let mut has_gap = false;
         for &(index, _) in &self.columns {
@@ -181,6 +197,13 @@ impl<'a> Rows<'a> {
             });
         }
         let weights = self.roles.weights.and_then(|_| self.columns.pop());
+        let counting: Vec<usize> = self.counting.iter().map(|column| column.index).collect();
+        // Those of the features' order, which is the file's where nobody chose.
+        self.columns
+            .retain(|(index, _)| counting.binary_search(index).is_err());
+        if self.columns.is_empty() {
+            return Err(TableError::NoColumns);
+        }
         let name = |&index: &usize| self.header.names[index].clone();
         let named = |index: Option<usize>, values| {
             index.map(|index| Ids {
@@ -189,7 +212,7 @@ impl<'a> Rows<'a> {
             })
         };
         Ok(Table {
-            names: self.roles.features.iter().map(name).collect(),
+            names: self.columns.iter().map(|(index, _)| name(index)).collect(),
             values: Mat::from_fn(n_rows, self.columns.len(), |i, j| self.columns[j].1[i]),
             ids: named(self.roles.id, self.ids),
             groups: named(self.roles.groups, self.groups),
@@ -199,6 +222,7 @@ impl<'a> Rows<'a> {
                 separator: Some(self.layout.separator),
                 decimal_comma: self.layout.decimal_comma,
                 text_columns: self.roles.text.iter().map(name).collect(),
+                unnamed_columns: counting.iter().map(|index| index + 1).collect(),
                 skipped: self.skipped,
             },
         })

@@ -5,6 +5,7 @@
 //! column that is left out and recorded in [`Table::decisions`].
 
 mod columns;
+mod counting;
 mod csv;
 mod detect;
 mod error;

@@ -52,7 +52,10 @@ impl CsvOptions {
         self
     }
 
-    /// The columns to read as features, in this order; all by default.
+    /// The columns to read as features, in this order.
+    ///
+    /// By default all, apart from a column without a name that only counts the rows from 0 or 1, as pandas and R
+    /// write one: it is left out and recorded.
     pub fn columns(mut self, columns: ColumnSelector) -> Self {
         self.columns = Some(columns);
         self
@@ -216,6 +219,8 @@ pub struct Decisions {
     pub decimal_comma: bool,
     /// The names of columns of text that were left out.
     pub text_columns: Vec<String>,
+    /// The numbers (from 1) of columns without a name that were left out because they only count the rows.
+    pub unnamed_columns: Vec<usize>,
     /// The rows with missing cells that were skipped: lines of a CSV file, rows counted from 1 of an npy file.
     pub skipped: Vec<u64>,
 }
@@ -234,6 +239,12 @@ impl fmt::Display for Decisions {
         }
         if !self.text_columns.is_empty() {
             write!(f, ", text left out: {}", self.text_columns.join(", "))?;
+        }
+        for column in &self.unnamed_columns {
+            write!(
+                f,
+                ", column {column} has no name and counts the rows: left out"
+            )?;
         }
         if let Some(first) = self.skipped.first() {
             let n = self.skipped.len();

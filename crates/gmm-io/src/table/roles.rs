@@ -14,6 +14,8 @@ pub(super) struct Roles {
     pub(super) weights: Option<usize>,
     /// Left out because they hold text.
     pub(super) text: Vec<usize>,
+    /// Features that nobody chose by hand and that the header has no name for.
+    pub(super) unnamed: Vec<usize>,
 }
 
 impl Roles {
@@ -70,12 +72,15 @@ impl Roles {
         if features.is_empty() {
             return Err(TableError::NoColumns);
         }
+        let is_unnamed = |index: &usize| by_default && header.unnamed.get(*index) == Some(&true);
+        let unnamed = features.iter().copied().filter(is_unnamed).collect();
         Ok(Self {
             features,
             id,
             groups,
             weights,
             text,
+            unnamed,
         })
     }
 }

@@ -17,5 +17,6 @@ mod mixtures;
 mod npy;
 mod read_table;
 mod round_trip;
+mod row_names;
 mod saving;
 mod training;

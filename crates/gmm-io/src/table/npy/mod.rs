@@ -41,6 +41,7 @@ pub fn read_npy(mut reader: impl Read, options: &CsvOptions) -> Result<Table, Ta
     let header_names = HeaderNames {
         names: &names,
         present: false,
+        unnamed: &[],
     };
     let roles = Roles::resolve(options, &header_names, &[])?;
     let array = Array { header, values };
@@ -72,6 +73,7 @@ pub fn read_npy(mut reader: impl Read, options: &CsvOptions) -> Result<Table, Ta
             separator: None,
             decimal_comma: false,
             text_columns: Vec::new(),
+            unnamed_columns: Vec::new(),
             skipped,
         },
     })
