@@ -313,6 +313,7 @@ fn note_decisions(source: &str, table: &Table, console: &Console) {
         && decisions.separator == Some(Separator::Is(b','))
         && !decisions.decimal_comma
         && decisions.text_columns.is_empty()
+        && !decisions.row_names
         && decisions.unnamed_columns.is_empty()
         && decisions.skipped.is_empty();
     if !is_plain {

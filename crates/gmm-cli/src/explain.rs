@@ -40,6 +40,7 @@ pub(crate) fn table(source: &str, error: &TableError) -> Failure {
         TableError::Missing(_) => " (--exclude, --missing skip)",
         TableError::NotANumber(_) => " (--exclude, --id)",
         TableError::DecimalComma(_) => " (--decimal , --separator ';')",
+        TableError::SplitNumber { .. } => " (--decimal ,)",
         TableError::Infinite(_) | TableError::Overflow(_) => " (--exclude)",
         TableError::HeaderUnclear { .. } => " (--header yes, --header no)",
         TableError::AllSkipped { .. } => " (--columns, --exclude)",

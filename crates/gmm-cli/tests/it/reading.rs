@@ -50,3 +50,55 @@ fn a_column_that_counts_the_rows_is_left_out_by_position_too() {
         "x1,group\n0,1\n1,1\n2,1\n4,1\n5,1\n"
     );
 }
+
+/// What R's `write.table` writes by default.
+const OF_R: &str = r#""a" "b"
+"Mazda RX4" 1 2
+"Fiat" 2 1
+"Volvo 142E" 3 3
+"Merc" 9 8
+"#;
+
+#[test]
+fn row_names_without_a_cell_in_the_header_are_no_feature() {
+    let folder = Folder::new();
+    let data = folder.write("r.txt", OF_R);
+    let model = folder.word("m.gmm");
+    let ran = gmm(&["fit", &data, "-k", "1", "--out", &model]);
+    let note = "header, separator: spaces, column 1 holds row names: left out";
+    assert_eq!(ran.err, format!("note: {data}: {note}\n"));
+    assert!(ran.ok().starts_with("r.txt: 4 rows, 2 features\n"));
+    let groups = "group\n1\n1\n1\n1\n";
+    assert_eq!(gmm(&["predict", &model, &data]).ok(), groups);
+    let named = "x1,group\nMazda RX4,1\nFiat,1\nVolvo 142E,1\nMerc,1\n";
+    assert_eq!(gmm(&["predict", &model, &data, "--id", "1"]).ok(), named);
+    // By position as by name.
+    let same = folder.write("same.txt", OF_R.replace("\"b\"", "\"a\""));
+    gmm(&["fit", &same, "-k", "1", "--out", &model]).ok();
+    assert_eq!(gmm(&["predict", &model, &same]).ok(), groups);
+}
+
+#[test]
+fn a_header_that_is_short_for_another_reason_is_refused() {
+    gmm_on("a,b\n1,5,\n2,6,\n", &["fit", "-", "-k", "1"]).refused(
+        1,
+        "standard input: line 2 has 3 cells, but the header has 2; check separators and quotes, and give the first column \
+         a name too if it holds row names",
+    );
+}
+
+#[test]
+fn a_single_column_of_decimal_commas_is_asked_about() {
+    let text = "a\n1,5\n3,5\n2,5\n";
+    gmm_on(text, &["fit", "-", "-k", "1"]).refused(
+        1,
+        "standard input: line 2 has 2 cells, expected 1; if \"1,5\" is one number, say that its comma is the decimal sign \
+         (--decimal ,)",
+    );
+    // What the message says helps.
+    let ran = gmm_on(text, &["fit", "-", "-k", "1", "--decimal", ","]).ok();
+    assert!(
+        ran.starts_with("standard input: 3 rows, 1 feature\n"),
+        "{ran}"
+    );
+}

@@ -8,11 +8,12 @@ use gmm_core::faer::Mat;
 use super::columns::HeaderNames;
 use super::counting::Counting;
 use super::detect::{self, Layout};
-use super::error::{Cell, TableError};
+use super::error::{Cell, TableError, shorten};
 use super::number::{self, Reading};
-use super::options::{CsvOptions, Decisions, Missing};
+use super::options::{CsvOptions, Decisions, Missing, Separator};
 use super::records::Records;
 use super::roles::Roles;
+use super::row_names;
 use super::text::CleanText;
 use super::{Ids, Table, default_name};
 
@@ -45,14 +46,16 @@ pub fn read_csv(reader: impl Read, options: &CsvOptions) -> Result<Table, TableE
     let Some((line, first)) = records.next()? else {
         return Err(TableError::Empty);
     };
-    let names = column_names(line, first, layout.header)?;
-    let unnamed = unnamed_columns(first, layout.header);
+    let with_cell = layout.row_names.then(|| row_names::with_cell(first));
+    let top = with_cell.as_ref().unwrap_or(first);
+    let names = column_names(line, top, layout.header)?;
+    let unnamed = unnamed_columns(top, layout.header);
     let header = HeaderNames {
         names: &names,
         present: layout.header,
         unnamed: &unnamed,
     };
-    let roles = Roles::resolve(options, &header, &layout.text_columns)?;
+    let roles = Roles::resolve(options, &header, &layout)?;
     let mut rows = Rows::new(&header, &roles, &layout, options.missing);
     if !layout.header {
         rows.push(line, first)?;
@@ -129,11 +132,7 @@ impl<'a> Rows<'a> {
     fn push(&mut self, line: u64, record: &ByteRecord) -> Result<(), TableError> {
         let expected = self.header.names.len();
         if record.len() != expected {
-            return Err(TableError::Ragged {
-                line,
-                found: record.len(),
-                expected,
-            });
+            return Err(self.uneven(line, record));
         }
         let decimal_comma = self.layout.decimal_comma;
         self.counting.retain_mut(|column| {
@@ -175,6 +174,34 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// What is wrong with a line of another number of cells than the first.
+    fn uneven(&self, line: u64, record: &ByteRecord) -> TableError {
+        let (found, expected) = (record.len(), self.header.names.len());
+        let whole = || record.iter().collect::<Vec<_>>().join(&b',');
+        let has_rows =
+            !self.skipped.is_empty() || (self.columns.iter()).any(|(_, values)| !values.is_empty());
+        let comma = Separator::Is(b',');
+        if self.layout.separator == comma
+            && (found, expected) == (2, 1)
+            && number::needs_decimal_comma(&whole())
+        {
+            let text = shorten(String::from_utf8_lossy(&whole()).trim());
+            TableError::SplitNumber { line, text }
+        } else if self.layout.header && !has_rows && found == expected + 1 {
+            TableError::ShortHeader {
+                line,
+                found,
+                expected,
+            }
+        } else {
+            TableError::Ragged {
+                line,
+                found,
+                expected,
+            }
+        }
+    }
+
     fn bad_cell(&self, line: u64, index: usize, bytes: &[u8], reading: Reading) -> TableError {
         let cell = Box::new(Cell::new(line, self.header.id(index), bytes));
         match reading {
@@ -204,6 +231,8 @@ impl<'a> Rows<'a> {
         if self.columns.is_empty() {
             return Err(TableError::NoColumns);
         }
+        let row_names = self.roles.leaves_row_names.then_some(0);
+        let left_out = row_names.into_iter().chain(counting);
         let name = |&index: &usize| self.header.names[index].clone();
         let named = |index: Option<usize>, values| {
             index.map(|index| Ids {
@@ -222,7 +251,8 @@ impl<'a> Rows<'a> {
                 separator: Some(self.layout.separator),
                 decimal_comma: self.layout.decimal_comma,
                 text_columns: self.roles.text.iter().map(name).collect(),
-                unnamed_columns: counting.iter().map(|index| index + 1).collect(),
+                row_names: self.layout.row_names,
+                unnamed_columns: left_out.map(|index| index + 1).collect(),
                 skipped: self.skipped,
             },
         })

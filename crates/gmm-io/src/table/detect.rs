@@ -8,6 +8,7 @@ use super::error::TableError;
 use super::number::{self, Reading};
 use super::options::{CsvOptions, Decimal, Header, Separator};
 use super::records::{Records, from_io};
+use super::row_names;
 use super::text::count_lines;
 
 /// The first lines of a text: this many bytes at least...
@@ -26,11 +27,13 @@ const SEPARATORS: [Separator; 5] = [
 ];
 
 /// How a CSV file is written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Layout {
     pub(super) separator: Separator,
     pub(super) decimal_comma: bool,
     pub(super) header: bool,
+    /// Whether the header has no cell for the first column, which holds row names.
+    pub(super) row_names: bool,
     /// For each column whether its first cells are text without a single number.
     pub(super) text_columns: Vec<bool>,
 }
@@ -62,9 +65,10 @@ pub(super) fn layout(head: &[u8], options: &CsvOptions) -> Result<Layout, TableE
         .map_or(0, |i| i + 1);
     let head = &head[..n_whole];
     let (separator, sample) = match options.separator {
-        Separator::Detect => best_separator(head, options.decimal),
+        Separator::Detect => best_separator(head, options),
         known => (known, Sample::new(head, known)),
     };
+    let sample = sample.beside_row_names(separator, options.header);
     let decimal_comma = match options.decimal {
         Decimal::Point => false,
         Decimal::Comma => true,
@@ -82,26 +86,57 @@ pub(super) fn layout(head: &[u8], options: &CsvOptions) -> Result<Layout, TableE
         separator,
         decimal_comma,
         header,
+        row_names: sample.row_names,
         text_columns,
     })
 }
 
-fn best_separator(head: &[u8], decimal: Decimal) -> (Separator, Sample) {
-    let fallback = match decimal {
+fn best_separator(head: &[u8], options: &CsvOptions) -> (Separator, Sample) {
+    let decimal = options.decimal;
+    let plain = fittest(decimal, |separator| Sample::new(head, separator));
+    if plain.fitness.0 > 0.0 {
+        return (plain.separator, plain.sample);
+    }
+    // No separator splits numbers as it splits the first line: that may be a header without a cell for row names.
+    let beside_names =
+        |separator| Sample::new(head, separator).beside_row_names(separator, options.header);
+    let best = match fittest(decimal, beside_names) {
+        padded if padded.fitness.0 > 0.0 => padded,
+        _ => plain,
+    };
+    (best.separator, best.sample)
+}
+
+/// A separator, the first lines as it splits them, and how well it does.
+struct Split {
+    separator: Separator,
+    sample: Sample,
+    fitness: (f64, usize),
+}
+
+/// The separator that fits best, or what is usual if none fits at all.
+fn fittest(decimal: Decimal, sample: impl Fn(Separator) -> Sample) -> Split {
+    let usual = match decimal {
         Decimal::Comma => Separator::Is(b';'),
         _ => Separator::Is(b','),
     };
-    let mut best = (fallback, Sample::new(head, fallback));
-    let mut best_fitness = (0.0, 0);
+    let mut best = Split {
+        separator: usual,
+        sample: sample(usual),
+        fitness: (0.0, 0),
+    };
     for separator in SEPARATORS {
         if separator == Separator::Is(b',') && decimal == Decimal::Comma {
             continue;
         }
-        let sample = Sample::new(head, separator);
+        let sample = sample(separator);
         let fitness = sample.fitness(separator, decimal);
-        if fitness > best_fitness {
-            best_fitness = fitness;
-            best = (separator, sample);
+        if fitness > best.fitness {
+            best = Split {
+                separator,
+                sample,
+                fitness,
+            };
         }
     }
     best
@@ -111,6 +146,10 @@ fn best_separator(head: &[u8], decimal: Decimal) -> (Separator, Sample) {
 struct Sample {
     first_line: u64,
     rows: Vec<ByteRecord>,
+    /// Whether there are quotes in the first lines.
+    quoted: bool,
+    /// Whether the first row was given an empty cell for the row names below.
+    row_names: bool,
 }
 
 impl Sample {
@@ -132,7 +171,36 @@ impl Sample {
                 Err(_) => break,
             }
         }
-        Self { first_line, rows }
+        Self {
+            first_line,
+            rows,
+            quoted: head.contains(&b'"'),
+            row_names: false,
+        }
+    }
+
+    /// This sample with a cell for row names in its header, if that is what the header lacks.
+    fn beside_row_names(mut self, separator: Separator, header: Header) -> Self {
+        let Some(first) = self.rows.first() else {
+            return self;
+        };
+        let may_be_header = match header {
+            Header::Present => true,
+            Header::Absent => false,
+            Header::Detect => first.iter().all(|cell| is_text(cell, false)),
+        };
+        // R quotes names unless it is told not to. Without quotes and between separators that can be counted, a line of
+        // another length than the first is a damaged one, and not to be read in silence.
+        let may_be_of_r = self.quoted || separator == Separator::Spaces;
+        if may_be_header
+            && may_be_of_r
+            && !self.row_names
+            && row_names::are_before(first, self.below_first(), separator)
+        {
+            self.rows[0] = row_names::with_cell(first);
+            self.row_names = true;
+        }
+        self
     }
 
     fn n_columns(&self) -> usize {

@@ -75,6 +75,29 @@ pub enum TableError {
         /// The cells of the first line.
         expected: usize,
     },
+    /// A header with one cell fewer than the first line of data, whose first cell does not look like a row name.
+    #[error(
+        "line {line} has {found} cells, but the header has {expected}; check separators and quotes, \
+         and give the first column a name too if it holds row names"
+    )]
+    ShortHeader {
+        /// The line.
+        line: u64,
+        /// The cells of this line.
+        found: usize,
+        /// The cells of the header.
+        expected: usize,
+    },
+    /// A number in a table of one column that its decimal comma splits in two.
+    #[error(
+        "line {line} has 2 cells, expected 1; if {text:?} is one number, say that its comma is the decimal sign"
+    )]
+    SplitNumber {
+        /// The line.
+        line: u64,
+        /// The two cells with their comma.
+        text: String,
+    },
     /// A quote that runs to the end of the file.
     #[error("the quote opened in line {line} is never closed; close or remove it")]
     UnclosedQuote {
@@ -319,7 +342,7 @@ const LIST_LEN: usize = 8;
 const SHORT_LEN: usize = 40;
 
 /// Text that fits in a message.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     let mut width = 0;
     let end = text.char_indices().find(|(_, letter)| {
         width += letter.escape_debug().count();

@@ -15,6 +15,7 @@ mod options;
 mod quotes;
 mod records;
 mod roles;
+mod row_names;
 mod text;
 
 use std::fs::File;

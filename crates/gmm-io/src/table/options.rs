@@ -55,7 +55,8 @@ impl CsvOptions {
     /// The columns to read as features, in this order.
     ///
     /// By default all, apart from a column without a name that only counts the rows from 0 or 1, as pandas and R
-    /// write one: it is left out and recorded.
+    /// write one, and from one of row names that the header has no cell for, as R writes it: they are left out and
+    /// recorded.
     pub fn columns(mut self, columns: ColumnSelector) -> Self {
         self.columns = Some(columns);
         self
@@ -219,7 +220,9 @@ pub struct Decisions {
     pub decimal_comma: bool,
     /// The names of columns of text that were left out.
     pub text_columns: Vec<String>,
-    /// The numbers (from 1) of columns without a name that were left out because they only count the rows.
+    /// Whether the header names all columns but the first, which then holds row names, as R writes them.
+    pub row_names: bool,
+    /// The numbers (from 1) of columns without a name that were left out: they hold row names, or count the rows.
     pub unnamed_columns: Vec<usize>,
     /// The rows with missing cells that were skipped: lines of a CSV file, rows counted from 1 of an npy file.
     pub skipped: Vec<u64>,
@@ -240,11 +243,15 @@ impl fmt::Display for Decisions {
         if !self.text_columns.is_empty() {
             write!(f, ", text left out: {}", self.text_columns.join(", "))?;
         }
+        if self.row_names && !self.unnamed_columns.contains(&1) {
+            f.write_str(", row names in column 1")?;
+        }
         for column in &self.unnamed_columns {
-            write!(
-                f,
-                ", column {column} has no name and counts the rows: left out"
-            )?;
+            let what = match column {
+                1 if self.row_names => "holds row names",
+                _ => "has no name and counts the rows",
+            };
+            write!(f, ", column {column} {what}: left out")?;
         }
         if let Some(first) = self.skipped.first() {
             let n = self.skipped.len();

@@ -1,6 +1,7 @@
 //! Which column of a file is what: feature, id, groups, weights or left out.
 
 use super::columns::{Column, ColumnSelector, HeaderNames};
+use super::detect::Layout;
 use super::error::{ColumnId, TableError};
 use super::options::{CsvOptions, TextColumns};
 
@@ -16,6 +17,8 @@ pub(super) struct Roles {
     pub(super) text: Vec<usize>,
     /// Features that nobody chose by hand and that the header has no name for.
     pub(super) unnamed: Vec<usize>,
+    /// Whether the first column holds row names and was left out for that.
+    pub(super) leaves_row_names: bool,
 }
 
 impl Roles {
@@ -23,7 +26,7 @@ impl Roles {
     pub(super) fn resolve(
         options: &CsvOptions,
         header: &HeaderNames<'_>,
-        text_columns: &[bool],
+        layout: &Layout,
     ) -> Result<Self, TableError> {
         let single = |column: &Option<Column>| {
             column
@@ -57,9 +60,13 @@ impl Roles {
         let mut features =
             chosen.unwrap_or_else(|| (0..header.names.len()).filter(|&i| !seen[i]).collect());
         features.retain(|&index| !excluded[index]);
+        let leaves_row_names = by_default && layout.row_names && features.first() == Some(&0);
+        if leaves_row_names {
+            features.remove(0);
+        }
         let mut text = Vec::new();
         if by_default {
-            let is_text = |index: usize| text_columns.get(index).copied().unwrap_or(false);
+            let is_text = |index: usize| layout.text_columns.get(index).copied().unwrap_or(false);
             (text, features) = features.into_iter().partition(|&index| is_text(index));
         }
         if !text.is_empty() && options.text_columns == TextColumns::Error {
@@ -81,6 +88,7 @@ impl Roles {
             weights,
             text,
             unnamed,
+            leaves_row_names,
         })
     }
 }

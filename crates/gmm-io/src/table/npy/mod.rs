@@ -13,6 +13,7 @@ use gmm_core::faer::{Mat, MatRef};
 
 use self::header::Header;
 use super::columns::HeaderNames;
+use super::detect::Layout;
 use super::error::TableError;
 use super::options::{CsvOptions, Decisions, Missing};
 use super::roles::Roles;
@@ -43,7 +44,7 @@ pub fn read_npy(mut reader: impl Read, options: &CsvOptions) -> Result<Table, Ta
         present: false,
         unnamed: &[],
     };
-    let roles = Roles::resolve(options, &header_names, &[])?;
+    let roles = Roles::resolve(options, &header_names, &Layout::default())?;
     let array = Array { header, values };
 
     let mut indices = roles.features.clone();
@@ -73,6 +74,7 @@ pub fn read_npy(mut reader: impl Read, options: &CsvOptions) -> Result<Table, Ta
             separator: None,
             decimal_comma: false,
             text_columns: Vec::new(),
+            row_names: false,
             unnamed_columns: Vec::new(),
             skipped,
         },
