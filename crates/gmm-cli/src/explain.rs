@@ -7,7 +7,7 @@ use std::path::Path;
 use gmm_core::CovarianceType;
 use gmm_core::covariance::Structure;
 use gmm_io::ModelError;
-use gmm_io::table::TableError;
+use gmm_io::table::{NpyError, TableError};
 
 use crate::data::Data;
 use crate::failure::Failure;
@@ -37,11 +37,17 @@ pub(crate) fn table(source: &str, error: &TableError) -> Failure {
         TableError::BadSeparator { .. } | TableError::CommaTwice => {
             return Failure::Usage(chain(error));
         }
-        TableError::Missing(_) => " (--exclude, --missing skip)",
+        TableError::Missing(_) | TableError::Npy(NpyError::Missing { .. }) => {
+            " (--exclude, --missing skip)"
+        }
         TableError::NotANumber(_) => " (--exclude, --id)",
-        TableError::DecimalComma(_) => " (--decimal , --separator ';')",
+        TableError::DecimalComma(_) | TableError::CommaUnclear(_) => {
+            " (--decimal , --separator ';')"
+        }
         TableError::SplitNumber { .. } => " (--decimal ,)",
-        TableError::Infinite(_) | TableError::Overflow(_) => " (--exclude)",
+        TableError::Infinite(_)
+        | TableError::Overflow(_)
+        | TableError::Npy(NpyError::NotFinite { .. }) => " (--exclude)",
         TableError::HeaderUnclear { .. } => " (--header yes, --header no)",
         TableError::AllSkipped { .. } => " (--columns, --exclude)",
         TableError::NoColumns => " (--columns)",

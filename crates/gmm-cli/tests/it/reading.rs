@@ -1,5 +1,7 @@
 //! How tables are read, and what is told of it.
 
+use gmm_core::faer::Mat;
+
 use crate::common::{Folder, gmm, gmm_on};
 
 const COUNTED: &str = ",a,b\n0,1,2\n1,2,1\n2,3,3\n3,9,8\n4,8,9\n5,9,9.5\n";
@@ -100,5 +102,53 @@ fn a_single_column_of_decimal_commas_is_asked_about() {
     assert!(
         ran.starts_with("standard input: 3 rows, 1 feature\n"),
         "{ran}"
+    );
+}
+
+#[test]
+fn commas_between_thousands_are_told_from_decimal_ones() {
+    let fit = ["fit", "-", "-k", "1"];
+    gmm_on("a,b\n1,2\n3,\"1,000\"\n", &fit).refused(
+        1,
+        "standard input: line 3, column 2 (\"b\"): \"1,000\" is a number only without its comma, or with a decimal comma; \
+         remove commas between thousands, or set the decimal sign and another separator than the comma (--decimal , --separator ';')",
+    );
+    gmm_on("a,b\n1,2\n3,\"1,234,567.8\"\n", &fit).refused(
+        1,
+        "standard input: line 3, column 2 (\"b\"): \"1,234,567.8\" is a number only without the commas between its thousands; \
+         remove them",
+    );
+}
+
+#[test]
+fn gaps_in_npy_files_come_with_the_same_options_as_in_text() {
+    let folder = Folder::new();
+    let path = folder.word("x.npy");
+    let write = |cell: f64| {
+        let x = Mat::from_fn(4, 2, |i, j| {
+            if i == 1 && j == 0 {
+                cell
+            } else {
+                (i * i + j) as f64
+            }
+        });
+        gmm_io::table::save_npy(&path, x.as_ref()).unwrap();
+    };
+    write(f64::NAN);
+    let fit = ["fit", &path, "-k", "1", "--covariance", "spherical"];
+    gmm(&fit).refused(
+        1,
+        &format!(
+            "{path}: row 2, column 1 is NaN, a missing value; fill the cell, leave the column out or skip rows with missing \
+             cells (--exclude, --missing skip)"
+        ),
+    );
+    // What the message says helps.
+    let ran = gmm(&[&fit[..], &["--missing", "skip"]].concat());
+    assert!(ran.ok().starts_with("x.npy: 3 rows, 2 features\n"));
+    write(f64::INFINITY);
+    gmm(&fit).refused(
+        1,
+        &format!("{path}: row 2, column 1 is inf, expected a finite number; leave the row or the column out (--exclude)"),
     );
 }

@@ -208,10 +208,16 @@ impl<'a> Rows<'a> {
             Reading::Missing => TableError::Missing(cell),
             Reading::Overflow => TableError::Overflow(cell),
             Reading::Infinite => TableError::Infinite(cell),
-            _ if !self.layout.decimal_comma && number::needs_decimal_comma(bytes) => {
-                TableError::DecimalComma(cell)
+            _ if self.layout.decimal_comma => TableError::NotANumber(cell),
+            _ => {
+                let thousands = number::groups_thousands(bytes);
+                match (thousands, number::needs_decimal_comma(bytes)) {
+                    (true, true) => TableError::CommaUnclear(cell),
+                    (true, false) => TableError::Thousands(cell),
+                    (false, true) => TableError::DecimalComma(cell),
+                    (false, false) => TableError::NotANumber(cell),
+                }
             }
-            _ => TableError::NotANumber(cell),
         }
     }
 

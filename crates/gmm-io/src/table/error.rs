@@ -54,6 +54,15 @@ pub enum TableError {
         "{0} is a number only with a decimal comma; set the decimal sign and another separator than the comma"
     )]
     DecimalComma(Box<Cell>),
+    /// A cell that would be a number without its comma, and another one with a decimal comma.
+    #[error(
+        "{0} is a number only without its comma, or with a decimal comma; remove commas between thousands, \
+         or set the decimal sign and another separator than the comma"
+    )]
+    CommaUnclear(Box<Cell>),
+    /// A cell that would be a number without the commas between its thousands.
+    #[error("{0} is a number only without the commas between its thousands; remove them")]
+    Thousands(Box<Cell>),
     /// A number beyond the range of `f64`.
     #[error("{0} is too large for a 64-bit number; rescale the column")]
     Overflow(Box<Cell>),

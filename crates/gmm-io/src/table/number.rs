@@ -47,6 +47,25 @@ pub(super) fn needs_decimal_comma(cell: &[u8]) -> bool {
     matches!(read(cell, false), Reading::Text) && matches!(read(cell, true), Reading::Number(_))
 }
 
+/// Whether a cell is a number once the commas between its thousands are taken out, as in `1,234,567.8`.
+pub(super) fn groups_thousands(cell: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(cell) else {
+        return false;
+    };
+    let unsigned = text.trim().trim_start_matches(['+', '-']);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split(',');
+    let leads = groups
+        .next()
+        .is_some_and(|first| (1..=3).contains(&first.len()) && is_digits(first));
+    let mut rest = groups.peekable();
+    leads
+        && rest.peek().is_some()
+        && rest.all(|group| group.len() == 3 && is_digits(group))
+        && is_digits(fraction)
+}
+
 fn is_missing(text: &str) -> bool {
     MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
@@ -87,6 +106,20 @@ mod tests {
         assert_eq!(read(b"15", true), Reading::Number(15.0));
         assert_eq!(read(b"1.500", true), Reading::Text);
         assert_eq!(read(b"1,500,000", true), Reading::Text);
+        for (cell, expected) in [
+            ("1,000", true),
+            (" -12,345,678.5 ", true),
+            ("1,5", false),
+            ("1000", false),
+            ("1,0000", false),
+            ("1234,567", false),
+            (",000", false),
+            ("1,00a", false),
+            ("1,000.x", false),
+            ("", false),
+        ] {
+            assert_eq!(groups_thousands(cell.as_bytes()), expected, "{cell:?}");
+        }
         assert!(needs_decimal_comma(b"1,5"));
         assert!(!needs_decimal_comma(b"15"));
         assert!(!needs_decimal_comma(b"a,b"));

@@ -41,7 +41,18 @@ fn a_text_cell_is_named_with_line_column_and_text() {
     );
     assert_eq!(
         default_message("1;2\n3;1,000,000\n"),
-        r#"line 2, column 2: "1,000,000" is not a number; leave the column out or use it as id"#
+        r#"line 2, column 2: "1,000,000" is a number only without the commas between its thousands; remove them"#
+    );
+    // With three digits behind it a comma is as likely one between thousands.
+    assert_eq!(
+        default_message("a,b\n1,2\n3,\"1,000\"\n"),
+        "line 3, column 2 (\"b\"): \"1,000\" is a number only without its comma, or with a decimal comma; \
+         remove commas between thousands, or set the decimal sign and another separator than the comma"
+    );
+    assert_eq!(
+        default_message("a,b\n1,2\n3,\"1,25\"\n"),
+        "line 3, column 2 (\"b\"): \"1,25\" is a number only with a decimal comma; \
+         set the decimal sign and another separator than the comma"
     );
 }
 

@@ -199,6 +199,12 @@ fn values_that_no_table_holds_are_named_by_place() {
         npy_error(&file(&dictionary("<f8", true, "(2, 2)"), &data)).to_string(),
         "row 2, column 2 is inf, expected a finite number; leave the row or the column out"
     );
+    let data = [1.0, 2.0, f64::NAN, 4.0].map(f64::to_le_bytes).concat();
+    assert_eq!(
+        npy_error(&file(&dictionary("<f8", false, "(2, 2)"), &data)).to_string(),
+        "row 2, column 1 is NaN, a missing value; \
+         fill the cell, leave the column out or skip rows with missing cells"
+    );
     let data = [1_u64, 2, (1 << 53) + 1, 4].map(u64::to_le_bytes).concat();
     assert_eq!(
         npy_error(&file(&dictionary("<u8", true, "(2, 2)"), &data)).to_string(),

@@ -86,7 +86,18 @@ pub enum NpyError {
         /// Bytes that the shape asks for.
         expected: u64,
     },
-    /// A NaN or an infinity.
+    /// A NaN.
+    #[error(
+        "row {row}, column {column} is NaN, a missing value; \
+         fill the cell, leave the column out or skip rows with missing cells"
+    )]
+    Missing {
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+    },
+    /// An infinity.
     #[error(
         "row {row}, column {column} is {value}, expected a finite number; leave the row or the column out"
     )]

@@ -151,7 +151,13 @@ impl Array {
         'rows: for row in 0..self.header.n_rows {
             for &column in columns {
                 let value = self.value(row, column);
-                if value.is_nan() && missing == Missing::SkipRows {
+                if value.is_nan() {
+                    if missing != Missing::SkipRows {
+                        return Err(NpyError::Missing {
+                            row: row + 1,
+                            column: column + 1,
+                        });
+                    }
                     skipped.push(row as u64 + 1);
                     continue 'rows;
                 }
