@@ -158,6 +158,7 @@ pub(crate) fn read_grouped(
     };
     let table = table.map_err(|error| explain::table(&source, &error))?;
     note_decisions(&source, &table, console);
+    note_same_names(&source, &table, console);
     Ok(Data::new(source, table))
 }
 
@@ -303,6 +304,24 @@ impl<'a> Rereader<'a> {
             Self::File(options) => read_table(&options.path, csv),
             Self::Bytes(bytes) => read_csv(bytes.as_slice(), csv),
         }
+    }
+}
+
+/// Says that a model of these features can't keep their names, because they don't tell them apart.
+fn note_same_names(source: &str, table: &Table, console: &Console) {
+    if !table.decisions.header {
+        return;
+    }
+    let mut sorted = table.names.clone();
+    sorted.sort_unstable();
+    let same = sorted.windows(2).filter(|pair| pair[0] == pair[1]);
+    let mut same: Vec<String> = same.map(|pair| format!("{:?}", pair[0])).collect();
+    same.dedup();
+    if !same.is_empty() {
+        console.note(&format!(
+            "{source}: more than one column is named {}; rename them, or a model is saved without names",
+            joined(&same)
+        ));
     }
 }
 

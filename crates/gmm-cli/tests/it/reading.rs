@@ -36,7 +36,13 @@ fn a_column_that_counts_the_rows_is_left_out_by_position_too() {
     let folder = Folder::new();
     let data = folder.write("same.csv", COUNTED.replace("a,b", "a,a"));
     let model = folder.word("m.gmm");
-    gmm(&["fit", &data, "-k", "1", "--out", &model]).ok();
+    let ran = gmm(&["fit", &data, "-k", "1", "--out", &model]);
+    assert!(
+        ran.err.ends_with(&same_names("\"a\"", &data)),
+        "{}",
+        ran.err
+    );
+    ran.ok();
     let described = gmm(&["describe", &model]).ok();
     assert!(
         described.contains("\n2 features without names"),
@@ -44,6 +50,7 @@ fn a_column_that_counts_the_rows_is_left_out_by_position_too() {
     );
     let ran = gmm(&["predict", &model, &data]);
     assert!(ran.err.contains(COUNTS), "{}", ran.err);
+    assert!(!ran.err.contains("more than one"), "{}", ran.err);
     assert_eq!(ran.ok(), "group\n1\n1\n1\n1\n1\n1\n");
     let gap = COUNTED.replace("3,9,8", "3,,8");
     let skip = ["predict", &model, "-", "--missing", "skip", "--id", "1"];
@@ -150,5 +157,31 @@ fn gaps_in_npy_files_come_with_the_same_options_as_in_text() {
     gmm(&fit).refused(
         1,
         &format!("{path}: row 2, column 1 is inf, expected a finite number; leave the row or the column out (--exclude)"),
+    );
+}
+
+fn same_names(names: &str, source: &str) -> String {
+    format!(
+        "note: {source}: more than one column is named {names}; rename them, or a model is saved without names\n"
+    )
+}
+
+#[test]
+fn names_that_a_model_cannot_keep_are_told() {
+    let select = ["select", "-", "-k", "1", "--covariances", "diag"];
+    let text = "a,b,a,c,b,a\n1,2,5,1,4,2\n2,1,4,1.5,3,3\n4,3,4.5,2,1,1\n";
+    let ran = gmm_on(text, &select);
+    assert_eq!(ran.err, same_names("\"a\", \"b\"", "standard input"));
+    ran.ok();
+    // The features count, not what is beside them; made-up names are never the same.
+    assert_eq!(
+        gmm_on(text, &[&select[..], &["--columns", "1,2,4"]].concat()).err,
+        ""
+    );
+    let bare = text.split_once('\n').unwrap().1;
+    let ran = gmm_on(bare, &select);
+    assert_eq!(
+        ran.err,
+        "note: standard input: no header, separator: comma\n"
     );
 }
