@@ -237,8 +237,8 @@ pub(crate) fn read_for(
             counted(model.n_features(), "feature"),
         )));
     }
-    // What is left out beside the model's features is nobody's loss.
-    if by_name.is_none() {
+    // What is left out beside the model's features is nobody's loss, but rows that lose their line are.
+    if by_name.is_none() || table.decisions.blank_lines > 0 {
         note_decisions(&source, &table, console);
     }
     if names.is_none() && table.decisions.header && options.columns.is_none() {
@@ -334,7 +334,8 @@ fn note_decisions(source: &str, table: &Table, console: &Console) {
         && decisions.text_columns.is_empty()
         && !decisions.row_names
         && decisions.unnamed_columns.is_empty()
-        && decisions.skipped.is_empty();
+        && decisions.skipped.is_empty()
+        && decisions.blank_lines == 0;
     if !is_plain {
         console.note(&format!("{source}: {decisions}"));
     }

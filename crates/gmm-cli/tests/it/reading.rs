@@ -185,3 +185,16 @@ fn names_that_a_model_cannot_keep_are_told() {
         "note: standard input: no header, separator: comma\n"
     );
 }
+
+#[test]
+fn blank_lines_of_a_single_column_are_told() {
+    let folder = Folder::new();
+    let model = folder.word("m.gmm");
+    let ran = gmm_on("a\n1\n\n2\n4\n", &["fit", "-", "-k", "1", "--out", &model]);
+    let note = "note: standard input: header, separator: comma, 1 blank line passed over\n";
+    assert_eq!(ran.err, note);
+    ran.ok();
+    let ran = gmm_on("a\n1\n\n2\n4\n\n", &["predict", &model, "-"]);
+    assert!(ran.err.starts_with(note), "{}", ran.err);
+    assert_eq!(ran.ok(), "group\n1\n1\n1\n");
+}

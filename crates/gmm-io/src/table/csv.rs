@@ -19,7 +19,8 @@ use super::{Ids, Table, default_name};
 
 /// Reads a table of comma- (or otherwise) separated values.
 ///
-/// Cells may be quoted; line ends may be `\n`, `\r\n` or `\r`; blank lines and a byte-order mark are skipped. Numbers
+/// Cells may be quoted; line ends may be `\n`, `\r\n` or `\r`; blank lines and a byte-order mark are skipped (in a table
+/// of one column, where a blank line may have been a missing cell, those between others are counted). Numbers
 /// are written as Rust, C or Python would (`1`, `-1.5`, `2e-3`), whatever the locale, or with a decimal comma. The
 /// file is read as a stream: memory holds the numbers, not the text.
 ///
@@ -63,7 +64,7 @@ pub fn read_csv(reader: impl Read, options: &CsvOptions) -> Result<Table, TableE
     while let Some((line, record)) = records.next()? {
         rows.push(line, record)?;
     }
-    rows.finish()
+    rows.finish(records.blank_lines())
 }
 
 /// The names in a header, made up where a cell is empty or there is no header.
@@ -221,7 +222,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn finish(mut self) -> Result<Table, TableError> {
+    fn finish(mut self, blank_lines: u64) -> Result<Table, TableError> {
         let n_rows = self.columns.first().map_or(0, |(_, values)| values.len());
         if n_rows == 0 {
             return Err(match self.skipped.len() {
@@ -260,6 +261,11 @@ impl<'a> Rows<'a> {
                 row_names: self.layout.row_names,
                 unnamed_columns: left_out.map(|index| index + 1).collect(),
                 skipped: self.skipped,
+                // Between rows of several cells a blank line is nothing; of a single cell it may be a missing one.
+                blank_lines: match self.header.names.len() {
+                    1 => blank_lines,
+                    _ => 0,
+                },
             },
         })
     }

@@ -226,6 +226,8 @@ pub struct Decisions {
     pub unnamed_columns: Vec<usize>,
     /// The rows with missing cells that were skipped: lines of a CSV file, rows counted from 1 of an npy file.
     pub skipped: Vec<u64>,
+    /// How many blank lines between the lines of a single column were passed over: rows are fewer than lines then.
+    pub blank_lines: u64,
 }
 
 impl fmt::Display for Decisions {
@@ -268,6 +270,10 @@ impl fmt::Display for Decisions {
                 ", {n} {rows} with missing cells skipped (the first: {unit} {first})"
             )?;
         }
-        Ok(())
+        match self.blank_lines {
+            0 => Ok(()),
+            1 => f.write_str(", 1 blank line passed over"),
+            n => write!(f, ", {n} blank lines passed over"),
+        }
     }
 }

@@ -16,6 +16,10 @@ const BUFFER_LEN: usize = 1 << 16;
 pub(super) struct Records<R> {
     parser: csv::Reader<CheckedQuotes<R>>,
     spaces: bool,
+    /// The line behind the last record; 0 before the first.
+    next_line: u64,
+    /// How many blank lines were passed over between records.
+    blank_lines: u64,
     /// The record as the parser has it, and without the empty cells between two spaces.
     record: ByteRecord,
     compact: ByteRecord,
@@ -40,6 +44,8 @@ impl<R: Read> Records<R> {
         Self {
             parser,
             spaces,
+            next_line: 0,
+            blank_lines: 0,
             record: ByteRecord::new(),
             compact: ByteRecord::new(),
         }
@@ -58,7 +64,12 @@ impl<R: Read> Records<R> {
             // The parser's own position of a record lies before the blank lines that it skipped, so the line is
             // counted back from the record's end: every record ends with one line end, and quoted cells hold more.
             let inside = count_lines(self.record.as_slice());
-            let line = self.parser.position().line().saturating_sub(1 + inside);
+            let next_line = self.parser.position().line();
+            let line = next_line.saturating_sub(1 + inside);
+            if self.next_line > 0 {
+                self.blank_lines += line.saturating_sub(self.next_line);
+            }
+            self.next_line = next_line;
             if !self.spaces {
                 return Ok(Some((line, &self.record)));
             }
@@ -68,6 +79,13 @@ impl<R: Read> Records<R> {
             return Ok(Some((line, &self.compact)));
         }
         Ok(None)
+    }
+}
+
+impl<R> Records<R> {
+    /// How many blank lines stand between the records so far; those before the first and behind the last don't count.
+    pub(super) fn blank_lines(&self) -> u64 {
+        self.blank_lines
     }
 }
 

@@ -72,6 +72,34 @@ fn a_single_column_needs_no_separator() {
     assert_eq!(table.names, ["x"]);
 }
 
+/// They are skipped as in any table, but results then don't stand beside the lines of the file.
+#[test]
+fn blank_lines_in_a_single_column_are_told() {
+    for (text, n_blank) in [
+        ("x\n1\n2\n", 0),
+        ("\n\nx\n1\n2\n\n \n\n", 0),
+        ("x\n1\n\n2\n", 1),
+        ("x\n1\n  \n2\n", 1),
+        ("x\r\n\r\n1\r\n\r\n\r\n2", 3),
+        ("\"x\n\ny\"\n1\n2\n\n", 0),
+        ("1\n\n2\n", 1),
+    ] {
+        let table = read(text).unwrap();
+        assert_eq!(rows(&table), [[1.0], [2.0]], "{text:?}");
+        assert_eq!(table.decisions.blank_lines, n_blank, "{text:?}");
+    }
+    assert_eq!(
+        read("x\n1\n\n\n2\n").unwrap().decisions.to_string(),
+        "header, separator: comma, 2 blank lines passed over"
+    );
+    // An empty cell in quotes is a missing one.
+    assert!(matches!(
+        read("x\n1\n\"\"\n2\n"),
+        Err(TableError::Missing(_))
+    ));
+    assert_eq!(read("x,y\n1,2\n\n3,4\n").unwrap().decisions.blank_lines, 0);
+}
+
 #[test]
 fn headers_are_found_where_words_stand_above_numbers() {
     for (text, header, names) in [

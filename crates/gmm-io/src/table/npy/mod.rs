@@ -77,6 +77,7 @@ pub fn read_npy(mut reader: impl Read, options: &CsvOptions) -> Result<Table, Ta
             row_names: false,
             unnamed_columns: Vec::new(),
             skipped,
+            blank_lines: 0,
         },
     })
 }
