@@ -170,8 +170,9 @@ Examples:
   gmm score faithful.gmm new.csv --anomalies 0.01
 
 Writes CSV with the column log_density, and the column anomaly (1 or 0) if a threshold is asked for. With \
---anomalies 0.01 the threshold is the log-density at or below which 1 % of the training rows lay; it is in the model \
-file. Columns are found as for `gmm predict`.")]
+--anomalies 0.01 the threshold is the log-density at or below which 1 % of the training rows lay; the model file holds \
+such thresholds for 21 fractions, dense near 0, and between them they are interpolated. Rows of one log-density (those of \
+noise nearly are) are marked together. Columns are found as for `gmm predict`.")]
 pub(crate) struct ScoreArgs {
     /// Model file, as `gmm fit --out` or `gmm select --out` save it
     #[arg(value_name = "MODEL")]
