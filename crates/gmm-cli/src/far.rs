@@ -7,8 +7,11 @@ use crate::text::counted;
 /// Standard deviations of the other rows. Heavy tails hardly reach so far: of Student's distribution with three degrees of freedom one row in two million.
 const FAR: f64 = 100.0;
 
-/// A code for missing values stands in a small part of the rows.
-const MOST_ROWS: f64 = 0.1;
+/// Distances of the quartiles from the median within which the bulk of the rows lies.
+const BULK: f64 = 30.0;
+
+/// Codes for missing values stand in a small part of the rows; more are a group.
+const MOST_ROWS: f64 = 0.05;
 
 /// Of more columns than this the first are told.
 const MOST_COLUMNS: usize = 3;
@@ -25,46 +28,51 @@ pub(crate) fn notes(data: &Data) -> Vec<String> {
 
 fn note(data: &Data, feature: usize) -> Option<String> {
     let weight = |row: usize| data.weights.as_ref().map_or(1.0, |weights| weights[row]);
-    let rows: Vec<usize> = (0..data.n_rows())
+    let rows: Vec<(usize, f64)> = (0..data.n_rows())
         .filter(|row| weight(*row) > 0.0)
+        .map(|row| (row, data.values[(row, feature)]))
         .collect();
-    let value = |row: &usize| data.values[(*row, feature)];
-    let middle = mean(rows.iter().map(|row| (value(row), weight(*row))))?;
-    let far = *(rows.iter()).max_by(|a, b| {
-        let distance = |row| (value(row) - middle).abs();
-        distance(a).total_cmp(&distance(b))
-    })?;
-    let extreme = value(&far);
-    let is_extreme = |row: &&usize| value(row).to_bits() == extreme.to_bits();
-    let n_extreme = rows.iter().filter(is_extreme).count();
-    if n_extreme as f64 > MOST_ROWS * rows.len() as f64 {
+    let mut sorted: Vec<f64> = rows.iter().map(|(_, value)| *value).collect();
+    let n = sorted.len();
+    // What lies apart from the median by many times the distance of the quartiles is no part of the bulk, of which mean and deviation are taken.
+    let mut quantile = |rank: usize| *sorted.select_nth_unstable_by(rank, f64::total_cmp).1;
+    let [low, middle, high] =
+        [n / 4, n / 2, (3 * n) / 4].map(|rank| (rank < n).then(|| quantile(rank)));
+    let (low, middle, high) = (low?, middle?, high?);
+    let bulk = || {
+        let is_near =
+            move |(_, value): &&(usize, f64)| (value - middle).abs() <= BULK * (high - low);
+        rows.iter().filter(is_near)
+    };
+    let centre = mean(bulk().map(|&(row, value)| (value, weight(row))))?;
+    let variance = mean(bulk().map(|&(row, value)| ((value - centre).powi(2), weight(row))))?;
+    let times = |value: f64| (value - centre).abs() / variance.sqrt();
+    // With half of the rows equal there is no bulk to be far from.
+    if variance <= 0.0 {
         return None;
     }
-    let others = || rows.iter().filter(|row| !is_extreme(row));
-    let centre = mean(others().map(|row| (value(row), weight(*row))))?;
-    let variance = mean(others().map(|row| ((value(row) - centre).powi(2), weight(*row))))?;
-    let times = (extreme - centre).abs() / variance.sqrt();
-    // Two values are a column of yes and no.
-    if !(variance > 0.0 && times > FAR) {
-        return None;
-    }
-    let first = rows
+    let far: Vec<(usize, f64)> = (rows.iter().copied())
+        .filter(|(_, value)| times(*value) > FAR)
+        .collect();
+    let &(row, value) = far
         .iter()
-        .find(|row| is_extreme(row))
-        .copied()
-        .unwrap_or(far);
-    let place = match n_extreme {
-        1 => format!("row {}", first + 1),
-        n => format!("{} (the first is row {})", counted(n, "row"), first + 1),
+        .max_by(|a, b| times(a.1).total_cmp(&times(b.1)))?;
+    if far.len() as f64 > MOST_ROWS * n as f64 {
+        return None;
+    }
+    let others = match far.len() {
+        1 => String::new(),
+        n => format!(", and {} so far", counted(n - 1, "more row")),
     };
     Some(format!(
-        "{}: {} in {place} is {} standard deviations of the other rows from their mean; leave such rows out if it is a slip or stands for a missing value",
+        "{}: {} in row {} is {} standard deviations of the other rows from their mean{others}; leave such rows out if they are slips or stand for \
+         missing values",
         data.feature(feature),
-        shortest(extreme),
-        if times < 1e6 {
-            fixed(times, 0)
-        } else {
-            format!("{times:.0e}")
+        shortest(value),
+        row + 1,
+        match times(value) {
+            times if times < 1e6 => fixed(times, 0),
+            times => format!("{times:.0e}"),
         },
     ))
 }

@@ -14,8 +14,8 @@ pub enum Regularization {
     None,
     /// Maximum likelihood among the covariances with Σₖ ⪰ f · diag(σ²ⱼ), σ²ⱼ the variances of the whole data: no component
     /// gets thinner than √f of the data's own spread, in any direction. Where a few rows far out make a variance, σⱼ is ten times the deviation
-    /// of the bulk of the rows (their interquartile range over 1.349; of 4096 rows in larger tables), if that is less, and f σ²ⱼ is 1e-13 of
-    /// the variance at least. The M-step under this constraint is exact, so the likelihood
+    /// of the bulk of the rows (their interquartile range over 1.349; of 4096 rows in larger tables), if that is less, but f σ²ⱼ not below 1e-13 of
+    /// the square of half their range. The M-step under this constraint is exact, so the likelihood
     /// never falls, and a fit that stays above the floor is the maximum-likelihood fit, bit for bit.
     Floor(f64),
     /// Adds this number to every variance after each M-step, whatever the units: scikit-learn's `reg_covar`.
@@ -56,8 +56,8 @@ impl Default for ConjugatePrior {
     }
 }
 
-/// What a floor by the bulk of the rows keeps to, as a part of the variance: a component of rows far out has that variance in one direction and may
-/// stand at the floor in another, and a matrix has 16 digits.
+/// What a floor by the bulk of the rows keeps to, as a part of the square of half the range: a component of rows far out may have that variance in
+/// one direction and stand at the floor in another, and a matrix has 16 digits.
 const LEAST_PART: f64 = 1e-13;
 
 impl Regularization {
@@ -120,9 +120,11 @@ impl Regularization {
         Ok(match self {
             Self::None => Regularizer::None,
             Self::Floor(f) => {
-                let pairs = scale.bulk_variances.iter().zip(&scale.variances);
-                let floor = |(bulk, all): (&f64, &f64)| (f * bulk).max(f.min(LEAST_PART) * all);
-                Regularizer::Floor(pairs.map(floor).collect())
+                let floor = |j: usize| {
+                    let least = LEAST_PART * scale.half_ranges[j].powi(2);
+                    (f * scale.bulk_variances[j]).max(least.min(f * scale.variances[j]))
+                };
+                Regularizer::Floor((0..d).map(floor).collect())
             }
             // The ridge is in the data's units squared.
             Self::Ridge(r) => Regularizer::Ridge(
@@ -193,6 +195,7 @@ pub(crate) struct Scale {
     pub(crate) variances: Vec<f64>,
     /// By which floors are measured.
     bulk_variances: Vec<f64>,
+    half_ranges: Vec<f64>,
     scatter: Vec<f64>,
     total_weight: f64,
 }
@@ -203,6 +206,7 @@ impl Scale {
             mean: summary.moments.mean.clone(),
             variances: summary.variances(),
             bulk_variances: summary.bulk_variances.clone(),
+            half_ranges: summary.half_ranges(),
             scatter: summary.moments.scatter.clone(),
             total_weight: summary.total_weight(),
         }
@@ -236,6 +240,7 @@ impl Scale {
                 .collect(),
             // Moments don't tell the bulk of the rows from those far out.
             bulk_variances: variances.clone(),
+            half_ranges: vec![0.0; d],
             variances,
             scatter: total.scatter.clone(),
             total_weight: total.occupancy,

@@ -62,6 +62,14 @@ impl Summary {
         self.moments.mean.len()
     }
 
+    /// Half of the distance between the smallest and the largest value of each feature, in the coordinates of the frame.
+    pub(crate) fn half_ranges(&self) -> Vec<f64> {
+        let of_feature = |(j, &(low, high)): (usize, &(f64, f64))| {
+            0.5 * (self.frame.to_frame(j, high) - self.frame.to_frame(j, low))
+        };
+        self.ranges.iter().enumerate().map(of_feature).collect()
+    }
+
     /// Σ wᵢ.
     pub(crate) fn total_weight(&self) -> f64 {
         self.moments.occupancy

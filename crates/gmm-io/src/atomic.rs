@@ -42,17 +42,22 @@ pub fn can_replace_file(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         // A pipe would wait for its reader.
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
-        Ok(_) => OpenOptions::new().write(true).open(path).map(|_| ()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = folder_of(path);
-            fs::metadata(folder)?;
-            tempfile::Builder::new()
-                .prefix(".gmm-")
-                .tempfile_in(folder)
-                .map(|_| ())
+        Ok(_) => {
+            OpenOptions::new().write(true).open(path)?;
+            can_write_new(&fs::canonicalize(path)?)
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => can_write_new(path),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a file can be made in the folder of another.
+fn can_write_new(target: &Path) -> io::Result<()> {
+    let folder = folder_of(target);
+    // Asked first: the error of the temporary file would name that file.
+    fs::metadata(folder)?;
+    let new = tempfile::Builder::new().prefix(".gmm-").tempfile_in(folder);
+    new.map(|_| ()).map_err(|error| error.kind().into())
 }
 
 /// The folder in which a file stands.

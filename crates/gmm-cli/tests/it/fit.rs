@@ -320,7 +320,7 @@ fn a_foreign_locale_changes_nothing() {
     assert_eq!(Ran::from(output).ok(), expected);
 }
 
-/// Slips, and codes for missing values: they are named, and a column of two values or a far group is none.
+/// Slips, and codes for missing values: they are named, also where there are several, and a column of two values or a far group is none.
 #[test]
 fn values_far_from_all_others_are_named() {
     let faithful = std::fs::read_to_string(concat!(
@@ -335,21 +335,33 @@ fn values_far_from_all_others_are_named() {
             .filter(|line| line.contains("of the other rows"));
         far.map(str::to_owned).collect::<Vec<_>>()
     };
+    let end = "leave such rows out if they are slips or stand for missing values";
     assert!(notes(&faithful).is_empty());
-    assert_eq!(
-        notes(&format!("{faithful}9999999,80\n")),
-        [
-            "note: column \"eruptions\": 9999999 in row 273 is 9e6 standard deviations of the other rows from their mean; \
-             leave such rows out if it is a slip or stands for a missing value"
-        ]
-    );
-    assert_eq!(
-        notes(&format!("{faithful}{}", "2,-9999\n".repeat(3))),
-        [
-            "note: column \"waiting\": -9999 in 3 rows (the first is row 273) is 742 standard deviations of the other rows from their mean; \
-             leave such rows out if it is a slip or stands for a missing value"
-        ]
-    );
+    for (more, expected) in [
+        (
+            "9999999,80\n",
+            "note: column \"eruptions\": 9999999 in row 273 is 9e6 standard deviations of the other rows from their mean",
+        ),
+        (
+            "2,-9999\n2,-9999\n2,-999\n",
+            "note: column \"waiting\": -9999 in row 274 is 742 standard deviations of the other rows from their mean, and 1 more row so far",
+        ),
+        (
+            "1e5,54\n-9e4,54\n100001,54\n",
+            "note: column \"eruptions\": 100001 in row 275 is 87773 standard deviations of the other rows from their mean, and 2 more rows so far",
+        ),
+    ] {
+        assert_eq!(
+            notes(&format!("{faithful}{more}")),
+            [format!("{expected}; {end}")]
+        );
+    }
     let yes_or_no = format!("a,b\n{}1,1\n", "0.5,0\n0.7,0\n0.1,0\n".repeat(20));
     assert!(notes(&yes_or_no).is_empty());
+    let far_group = format!(
+        "a\n{}{}",
+        "0.5\n0.7\n0.1\n".repeat(60),
+        "900\n901\n902\n".repeat(5)
+    );
+    assert!(notes(&far_group).is_empty());
 }

@@ -219,7 +219,7 @@ impl Em {
     /// Fits a mixture from an own start. The components are sorted, the heaviest first.
     ///
     /// # Errors
-    /// Bad data or settings, and what the [`Rescue`] policy makes an error. Not converging is not an error: see [`Report::stop`].
+    /// Bad data or settings, and what the [`Rescue`] policy makes an error. Not converging is not an error: see [`Report::stop`](crate::Report::stop).
     pub fn fit<'a>(&self, x: impl Into<Samples<'a>>) -> Result<Fit, Error> {
         self.fit_watched(x, &mut |_| ControlFlow::Continue(()))
     }

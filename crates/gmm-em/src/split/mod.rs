@@ -32,6 +32,10 @@ use crate::{Error, noise};
 use climb::{Climb, Patience, Step};
 use local::{Split, Tested};
 
+/// What the spread of the middle half of the rows counts as at least, as a part of the variance: a component of two rows far out has a multiple of
+/// that variance in one direction and the pseudo-observation in another.
+const LEAST_SPREAD: f64 = 1e-6;
+
 /// The pseudo-observation's variance, as a part of the data's: a tenth of a standard deviation.
 pub(crate) const PSEUDO_VARIANCE: f64 = 0.01;
 /// EM iterations after a split, and the gain in nats per row at which they end: enough to let the neighbours give way.
@@ -184,7 +188,7 @@ impl<'a> Search<'a> {
             .variances_of_the_middle()
             .into_iter()
             .zip(sketch.variances());
-        let spreads = pairs.map(|(middle, all)| all.min(most * middle));
+        let spreads = pairs.map(|(middle, all)| all.min((most * middle).max(LEAST_SPREAD * all)));
         // A feature that is small in the common unit of all must not drown in the pseudo-observation.
         let pseudo_variances = spreads
             .map(|v| PSEUDO_VARIANCE * if v > 0.0 { v } else { 1.0 })

@@ -348,3 +348,26 @@ fn a_tight_group_beside_a_wide_one_keeps_its_width() {
     let tight = fit.model().covariances().variances(0)[0].sqrt();
     assert!((tight - 1e-3).abs() <= 1e-5, "{tight}");
 }
+
+/// Slips on a line make a component that is long and thin: its matrix must have an inverse in 16 digits, so that it is not dropped, and the fit
+/// stays as good as one that knows of no bulk.
+#[test]
+fn rows_far_out_on_a_line_are_a_component() {
+    for (n, far) in [(400, 1e6), (4000, 1e4), (4000, 1e7)] {
+        let clean = data::separated(13, n, 2, 1).x;
+        let x = Mat::from_fn(n + 4, 2, |i, j| match i {
+            i if i < n => clean[(i, j)],
+            i => far * [1.0, 1.0 + 1e-9, -1.0, -1.0 - 1e-9][i - n],
+        });
+        for start in Initialization::ALL {
+            let em = Em::new(2).initialization(start).rescue(Rescue::Fail);
+            let fit = em.fit(&x).unwrap();
+            assert_eq!(fit.model().n_components(), 2);
+            let (bulk, all) = (fit.model().weights()[0], n as f64 + 4.0);
+            assert!(
+                (bulk - n as f64 / all).abs() <= 2.5 / all,
+                "{n} {far} {start:?}: {bulk}"
+            );
+        }
+    }
+}

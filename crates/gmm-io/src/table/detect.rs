@@ -1,5 +1,6 @@
 //! Finding out how a CSV file is written, from its first lines.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use csv::ByteRecord;
@@ -250,11 +251,8 @@ impl Sample {
         };
         let mut names = options.names().peekable();
         if names.peek().is_some()
-            && names.all(|name| {
-                first
-                    .iter()
-                    .any(|cell| cell.trim_ascii() == name.as_bytes())
-            })
+            && let known = first.iter().map(<[u8]>::trim_ascii).collect::<HashSet<_>>()
+            && names.all(|name| known.contains(name.as_bytes()))
         {
             return Ok(true);
         }
