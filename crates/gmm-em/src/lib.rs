@@ -55,7 +55,6 @@ mod rescue;
 mod single;
 mod sketch;
 mod split;
-mod spread;
 mod start;
 mod statistics;
 mod stopping;

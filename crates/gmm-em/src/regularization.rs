@@ -13,9 +13,7 @@ pub enum Regularization {
     /// Plain maximum likelihood: a component that collapses on a point is left to the [`Rescue`](crate::Rescue) policy.
     None,
     /// Maximum likelihood among the covariances with Σₖ ⪰ f · diag(σ²ⱼ), σ²ⱼ the variances of the whole data: no component
-    /// gets thinner than √f of the data's own spread, in any direction. Where a few rows far out make a variance, σⱼ is ten times the deviation
-    /// of the bulk of the rows (their interquartile range over 1.349; of 4096 rows in larger tables), if that is less, but f σ²ⱼ not below 1e-13 of
-    /// the square of half their range. The M-step under this constraint is exact, so the likelihood
+    /// gets thinner than √f of the data's own spread, in any direction. The M-step under this constraint is exact, so the likelihood
     /// never falls, and a fit that stays above the floor is the maximum-likelihood fit, bit for bit.
     Floor(f64),
     /// Adds this number to every variance after each M-step, whatever the units: scikit-learn's `reg_covar`.
@@ -55,10 +53,6 @@ impl Default for ConjugatePrior {
         }
     }
 }
-
-/// What a floor by the bulk of the rows keeps to, as a part of the square of half the range: a component of rows far out may have that variance in
-/// one direction and stand at the floor in another, and a matrix has 16 digits.
-const LEAST_PART: f64 = 1e-13;
 
 impl Regularization {
     /// Checks the numbers.
@@ -119,13 +113,7 @@ impl Regularization {
         let d = scale.variances.len();
         Ok(match self {
             Self::None => Regularizer::None,
-            Self::Floor(f) => {
-                let floor = |j: usize| {
-                    let least = LEAST_PART * scale.half_ranges[j].powi(2);
-                    (f * scale.bulk_variances[j]).max(least.min(f * scale.variances[j]))
-                };
-                Regularizer::Floor((0..d).map(floor).collect())
-            }
+            Self::Floor(f) => Regularizer::Floor(scale.variances.iter().map(|v| f * v).collect()),
             // The ridge is in the data's units squared.
             Self::Ridge(r) => Regularizer::Ridge(
                 (0..d)
@@ -193,9 +181,6 @@ fn prior_scale(
 pub(crate) struct Scale {
     pub(crate) mean: Vec<f64>,
     pub(crate) variances: Vec<f64>,
-    /// By which floors are measured.
-    bulk_variances: Vec<f64>,
-    half_ranges: Vec<f64>,
     scatter: Vec<f64>,
     total_weight: f64,
 }
@@ -205,8 +190,6 @@ impl Scale {
         Self {
             mean: summary.moments.mean.clone(),
             variances: summary.variances(),
-            bulk_variances: summary.bulk_variances.clone(),
-            half_ranges: summary.half_ranges(),
             scatter: summary.moments.scatter.clone(),
             total_weight: summary.total_weight(),
         }
@@ -231,17 +214,13 @@ impl Scale {
                 j * (j + 1) / 2 + j
             }
         };
-        let variances: Vec<f64> = (0..d)
-            .map(|j| total.scatter[diagonal(j)] / total.occupancy)
-            .collect();
         Self {
             mean: (0..d)
                 .map(|j| statistics.shifts[(0, j)] + total.mean[j])
                 .collect(),
-            // Moments don't tell the bulk of the rows from those far out.
-            bulk_variances: variances.clone(),
-            half_ranges: vec![0.0; d],
-            variances,
+            variances: (0..d)
+                .map(|j| total.scatter[diagonal(j)] / total.occupancy)
+                .collect(),
             scatter: total.scatter.clone(),
             total_weight: total.occupancy,
         }

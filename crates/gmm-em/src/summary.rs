@@ -10,7 +10,6 @@ use gmm_core::{CovarianceType, Samples};
 
 use crate::Error;
 use crate::blocks::Table;
-use crate::spread;
 
 /// Location and spread of the data, in the coordinates of their frame.
 #[derive(Clone, Debug)]
@@ -20,8 +19,6 @@ pub(crate) struct Summary {
     pub(crate) moments: Moments,
     /// Number of rows of positive weight.
     pub(crate) n_rows: usize,
-    /// Variances of the bulk of the rows, by which floors are measured.
-    pub(crate) bulk_variances: Vec<f64>,
     /// Smallest and largest value of each feature among them, in the coordinates of the data.
     pub(crate) ranges: Vec<(f64, f64)>,
 }
@@ -47,27 +44,16 @@ impl Summary {
             frame.with_one_unit()
         };
         let moments = moments(x, &frame, form.structure())?;
-        let mut summary = Self {
+        Ok(Self {
             frame,
             moments,
             n_rows,
-            bulk_variances: Vec::new(),
             ranges,
-        };
-        summary.bulk_variances = spread::of_bulk(x, &summary.frame, &summary.variances());
-        Ok(summary)
+        })
     }
 
     pub(crate) fn n_features(&self) -> usize {
         self.moments.mean.len()
-    }
-
-    /// Half of the distance between the smallest and the largest value of each feature, in the coordinates of the frame.
-    pub(crate) fn half_ranges(&self) -> Vec<f64> {
-        let of_feature = |(j, &(low, high)): (usize, &(f64, f64))| {
-            0.5 * (self.frame.to_frame(j, high) - self.frame.to_frame(j, low))
-        };
-        self.ranges.iter().enumerate().map(of_feature).collect()
     }
 
     /// Σ wᵢ.

@@ -25,16 +25,11 @@ use rayon::prelude::*;
 
 use crate::blocks::KeptBlocks;
 use crate::sketch::Sketch;
-use crate::spread::MOST_TIMES;
 use crate::start::Ask;
 use crate::summary::Summary;
 use crate::{Error, noise};
 use climb::{Climb, Patience, Step};
 use local::{Split, Tested};
-
-/// What the spread of the middle half of the rows counts as at least, as a part of the variance: a component of two rows far out has a multiple of
-/// that variance in one direction and the pseudo-observation in another.
-const LEAST_SPREAD: f64 = 1e-6;
 
 /// The pseudo-observation's variance, as a part of the data's: a tenth of a standard deviation.
 pub(crate) const PSEUDO_VARIANCE: f64 = 0.01;
@@ -178,20 +173,14 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     /// `noise` is the log-density of the class of noise, in the coordinates of the frame.
     fn new(sketch: &'a Sketch, form: CovarianceType, noise: Option<f64>) -> Result<Self, Error> {
-        // Outliers must not make the pseudo-observation larger than groups; where there is noise there are some, and else where they make
-        // nearly all of the variance.
-        let most = match noise {
-            None => MOST_TIMES * MOST_TIMES,
-            Some(_) => 1.0,
+        // Where there is noise, outliers must not make the pseudo-observation larger than groups.
+        let spreads = match noise {
+            None => sketch.variances().to_vec(),
+            Some(_) => sketch.variances_of_the_middle(),
         };
-        let pairs = sketch
-            .variances_of_the_middle()
-            .into_iter()
-            .zip(sketch.variances());
-        let spreads = pairs.map(|(middle, all)| all.min((most * middle).max(LEAST_SPREAD * all)));
         // A feature that is small in the common unit of all must not drown in the pseudo-observation.
-        let pseudo_variances = spreads
-            .map(|v| PSEUDO_VARIANCE * if v > 0.0 { v } else { 1.0 })
+        let pseudo_variances = (spreads.iter())
+            .map(|v| PSEUDO_VARIANCE * if *v > 0.0 { *v } else { 1.0 })
             .collect();
         Ok(Self {
             noise: noise.map(|log_density| log_density + sketch.log_unit()),
