@@ -11,8 +11,10 @@ use crate::text::counted;
 /// Notes about a fit of several starts.
 pub(crate) fn of_fit(starts: &Starts, n_free_parameters: usize, data: &Data) -> Vec<String> {
     let report = starts.best().report();
-    let mut notes = far::notes(data);
-    notes.extend(of_report(report));
+    let far = far::notes(data);
+    let has_far = !far.is_empty();
+    let mut notes = far;
+    notes.extend(of_report(report, has_far));
     let n_starts = starts.starts().len();
     if n_starts > 1 && starts.n_agreeing() == 1 && report.stop == Stop::Converged {
         notes.push(format!(
@@ -41,7 +43,7 @@ pub(crate) fn of_fit(starts: &Starts, n_free_parameters: usize, data: &Data) -> 
 }
 
 /// What happened in a fit. Components are not named: a fit numbers them before it sorts them.
-fn of_report(report: &Report) -> Vec<String> {
+fn of_report(report: &Report, has_far: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if report.stop == Stop::MaxIterations {
         notes.push(format!(
@@ -69,19 +71,20 @@ fn of_report(report: &Report) -> Vec<String> {
         }
     }
     if report.n_singular > 0 {
-        notes.push(format!(
-            "{} at the variance floor: {} a few rows, or a column that depends on others, rather than a group; \
-             ask for fewer groups (-k), or use --regularization prior",
-            match report.n_singular {
-                1 => "1 group stands".to_owned(),
-                n => format!("{n} groups stand"),
-            },
-            if report.n_singular == 1 {
-                "it describes"
-            } else {
-                "they describe"
-            }
-        ));
+        let (stand, describe) = match report.n_singular {
+            1 => ("1 group stands".to_owned(), "it describes"),
+            n => (format!("{n} groups stand"), "they describe"),
+        };
+        notes.push(if has_far {
+            format!(
+                "{stand} at the variance floor, a part of the columns' variances, which the values far out make large: leave them out first"
+            )
+        } else {
+            format!(
+                "{stand} at the variance floor: {describe} a few rows, or a column that depends on others, rather than a group; \
+                 ask for fewer groups (-k), or use --regularization prior"
+            )
+        });
     }
     let falls: Vec<f64> = report
         .events

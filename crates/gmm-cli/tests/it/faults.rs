@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{Folder, Ran, command, gmm};
@@ -181,15 +181,27 @@ fn rows_that_are_too_wide_are_an_error() {
     }
 }
 
-/// A search that is interrupted says so, and keeps what it has.
-#[test]
-fn ctrl_c_ends_a_search_with_the_best_so_far() {
-    let folder = Folder::new();
+/// A table of many groups that overlap.
+fn long_work(folder: &Folder) -> String {
     let x = gmm_testkit::data::overlapping(1, 4000, 3, 8).x;
     let csv: String = (0..x.nrows())
         .map(|i| format!("{},{},{}\n", x[(i, 0)], x[(i, 1)], x[(i, 2)]))
         .collect();
-    let data = folder.write("data.csv", csv);
+    folder.write("data.csv", csv)
+}
+
+/// Ctrl-C.
+fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// A search that is interrupted says so, and keeps what it has.
+#[test]
+fn ctrl_c_ends_a_search_with_the_best_so_far() {
+    let folder = Folder::new();
+    let data = long_work(&folder);
     let model = folder.word("best.gmm");
     let args = [
         "select", &data, "-k", "1-60", "--starts", "1000", "--header", "no", "--out", &model,
@@ -206,14 +218,7 @@ fn ctrl_c_ends_a_search_with_the_best_so_far() {
             "a search of hours has ended"
         );
         let asked = Instant::now();
-        let id = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        interrupt(&child);
         let output = child.wait_with_output().unwrap();
         // The promise is a second on one's own machine; a busy one may take longer.
         assert!(asked.elapsed() < Duration::from_secs(20));
@@ -230,11 +235,7 @@ fn ctrl_c_ends_a_search_with_the_best_so_far() {
 #[test]
 fn ctrl_c_before_there_is_anything_is_no_other_failure() {
     let folder = Folder::new();
-    let x = gmm_testkit::data::overlapping(1, 4000, 3, 8).x;
-    let csv: String = (0..x.nrows())
-        .map(|i| format!("{},{},{}\n", x[(i, 0)], x[(i, 1)], x[(i, 2)]))
-        .collect();
-    let data = folder.write("data.csv", csv);
+    let data = long_work(&folder);
     let args = [
         "test", &data, "-k", "60", "--starts", "1000", "--header", "no",
     ];
@@ -244,9 +245,7 @@ fn ctrl_c_before_there_is_anything_is_no_other_failure() {
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_millis(1000));
-    let id = child.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
-    assert!(killed.success());
+    interrupt(&child);
     let ran = Ran::from(child.wait_with_output().unwrap());
     let message = format!("error: {data}: interrupted before there was anything to show\n");
     // A machine that is very slow has not begun: then Ctrl-C ends the program at once.

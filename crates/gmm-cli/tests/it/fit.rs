@@ -356,6 +356,13 @@ fn values_far_from_all_others_are_named() {
             [format!("{expected}; {end}")]
         );
     }
+    let out = gmm_on(
+        &format!("{faithful}9999999,9999999\n"),
+        &["fit", "-", "-k", "3", "-q"],
+    )
+    .ok();
+    let cause = "at the variance floor, a part of the columns' variances, which the values far out make large: leave them out first";
+    assert!(out.contains(cause), "{out}");
     let yes_or_no = format!("a,b\n{}1,1\n", "0.5,0\n0.7,0\n0.1,0\n".repeat(20));
     assert!(notes(&yes_or_no).is_empty());
     let far_group = format!(
