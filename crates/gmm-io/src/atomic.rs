@@ -4,6 +4,8 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Replaces the file at `path` by what `write` writes, or leaves it as it was if anything fails.
 ///
 /// The new bytes go to a temporary file in the same folder, reach the disk, and then take the old file's name and
@@ -44,20 +46,11 @@ pub fn can_replace_file(path: &Path) -> io::Result<()> {
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
         Ok(_) => {
             OpenOptions::new().write(true).open(path)?;
-            can_write_new(&fs::canonicalize(path)?)
+            temporary(&fs::canonicalize(path)?).map(|_| ())
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => can_write_new(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => temporary(path).map(|_| ()),
         Err(error) => Err(error),
     }
-}
-
-/// Whether a file can be made in the folder of another.
-fn can_write_new(target: &Path) -> io::Result<()> {
-    let folder = folder_of(target);
-    // Asked first: the error of the temporary file would name that file.
-    fs::metadata(folder)?;
-    let new = tempfile::Builder::new().prefix(".gmm-").tempfile_in(folder);
-    new.map(|_| ()).map_err(|error| error.kind().into())
 }
 
 /// The folder in which a file stands.
@@ -68,20 +61,26 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn write_new(
-    target: &Path,
-    old: Option<&Metadata>,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+/// A new file in the folder of another one, which goes with its handle.
+fn temporary(target: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(target);
-    // Asked first: the error of the temporary file would name that file.
+    // Asked first: the error of the temporary file would name that file, which nobody knows.
     fs::metadata(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".gmm-");
     // Temporary files are private by default; a new file should be as readable as any other the user makes.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut new = builder.tempfile_in(folder)?;
+    let new = builder.tempfile_in(folder);
+    new.map_err(|error| error.kind().into())
+}
+
+fn write_new(
+    target: &Path,
+    old: Option<&Metadata>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut new = temporary(target)?;
     {
         let mut buffered = io::BufWriter::new(&mut new);
         write(&mut buffered)?;
@@ -92,7 +91,7 @@ fn write_new(
     }
     new.as_file().sync_all()?;
     new.persist(target)?;
-    sync_folder(folder)
+    sync_folder(folder_of(target))
 }
 
 /// Makes the new name last through a loss of power.

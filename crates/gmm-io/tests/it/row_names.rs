@@ -8,6 +8,18 @@ fn read_with(text: &str, options: &CsvOptions) -> Table {
     read_csv(text.as_bytes(), options).unwrap()
 }
 
+/// The table of a text, whose features are the same in all of these.
+fn read_features(text: &str) -> Table {
+    let table = read(text).unwrap();
+    assert_eq!(table.names, ["a", "b"], "{text:?}");
+    assert_eq!(
+        rows(&table),
+        [[5.0, 7.0], [6.0, 9.0], [8.0, 8.0]],
+        "{text:?}"
+    );
+    table
+}
+
 #[test]
 fn a_column_without_a_name_that_counts_the_rows_is_left_out() {
     for (text, separator) in [
@@ -22,13 +34,7 @@ fn a_column_without_a_name_that_counts_the_rows_is_left_out() {
         ),
         (" \ta\tb\n1\t5\t7\n2\t6\t9\n3\t8\t8\n", "tab"),
     ] {
-        let table = read(text).unwrap();
-        assert_eq!(table.names, ["a", "b"], "{text:?}");
-        assert_eq!(
-            rows(&table),
-            [[5.0, 7.0], [6.0, 9.0], [8.0, 8.0]],
-            "{text:?}"
-        );
+        let table = read_features(text);
         assert_eq!(table.decisions.unnamed_columns, [1], "{text:?}");
         assert_eq!(
             table.decisions.to_string(),
@@ -130,13 +136,7 @@ fn row_names_that_the_header_has_no_cell_for_are_left_out() {
         ("\"a\",\"b\"\n\"1\",5,7\n\"2\",6,9\n\"3\",8,8\n", "comma"),
         ("\"a\",b\nr,5,7\ns,6,9\nt,8,8\n", "comma"),
     ] {
-        let table = read(text).unwrap();
-        assert_eq!(table.names, ["a", "b"], "{text:?}");
-        assert_eq!(
-            rows(&table),
-            [[5.0, 7.0], [6.0, 9.0], [8.0, 8.0]],
-            "{text:?}"
-        );
+        let table = read_features(text);
         assert!(table.decisions.row_names);
         assert_eq!(
             table.decisions.to_string(),
