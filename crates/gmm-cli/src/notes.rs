@@ -5,16 +5,15 @@ use gmm_select::{Combination, Note, Selection, Starts};
 
 use crate::data::Data;
 use crate::explain;
-use crate::far;
+use crate::outliers;
 use crate::text::counted;
 
 /// Notes about a fit of several starts.
 pub(crate) fn of_fit(starts: &Starts, n_free_parameters: usize, data: &Data) -> Vec<String> {
     let report = starts.best().report();
-    let far = far::notes(data);
-    let has_far = !far.is_empty();
-    let mut notes = far;
-    notes.extend(of_report(report, has_far));
+    let mut notes = outliers::notes(data);
+    let has_outliers = !notes.is_empty();
+    notes.extend(of_report(report, has_outliers));
     let n_starts = starts.starts().len();
     if n_starts > 1 && starts.n_agreeing() == 1 && report.stop == Stop::Converged {
         notes.push(format!(
@@ -43,7 +42,7 @@ pub(crate) fn of_fit(starts: &Starts, n_free_parameters: usize, data: &Data) -> 
 }
 
 /// What happened in a fit. Components are not named: a fit numbers them before it sorts them.
-fn of_report(report: &Report, has_far: bool) -> Vec<String> {
+fn of_report(report: &Report, has_outliers: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if report.stop == Stop::MaxIterations {
         notes.push(format!(
@@ -75,9 +74,9 @@ fn of_report(report: &Report, has_far: bool) -> Vec<String> {
             1 => ("1 group stands".to_owned(), "it describes"),
             n => (format!("{n} groups stand"), "they describe"),
         };
-        notes.push(if has_far {
+        notes.push(if has_outliers {
             format!(
-                "{stand} at the variance floor, a part of the columns' variances, which the values far out make large: leave them out first"
+                "{stand} at the variance floor, a part of the columns' variances, which the outliers make large: leave them out first"
             )
         } else {
             format!(

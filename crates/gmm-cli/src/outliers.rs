@@ -1,4 +1,4 @@
-//! Rows that lie so far out in a column that they, not the others, make its spread: slips, or codes for missing values.
+//! Outliers that lie so far out in a column that they, not the other rows, make its spread: slips, or codes for missing values.
 
 use crate::data::Data;
 use crate::number::{fixed, shortest};
@@ -7,10 +7,11 @@ use crate::text::counted;
 /// Standard deviations of the other rows. Heavy tails hardly reach so far: of Student's distribution with three degrees of freedom one row in two million.
 const FAR: f64 = 100.0;
 
-/// Distances of the quartiles from the median within which the bulk of the rows lies.
+/// Distances between the quartiles, from the median, within which the bulk of the rows lies (40 standard deviations of Gaussian rows): one
+/// farther out would hide itself and others in the deviation that they are measured by.
 const BULK: f64 = 30.0;
 
-/// Codes for missing values stand in a small part of the rows; more are a group.
+/// Codes for missing values stand in a small part of the rows, or in one; more are a group.
 const MOST_ROWS: f64 = 0.05;
 
 /// Of more columns than this the first are told.
@@ -57,7 +58,7 @@ fn note(data: &Data, feature: usize) -> Option<String> {
     let &(row, value) = far
         .iter()
         .max_by(|a, b| times(a.1).total_cmp(&times(b.1)))?;
-    if far.len() as f64 > MOST_ROWS * n as f64 {
+    if far.len() as f64 > (MOST_ROWS * n as f64).max(1.0) {
         return None;
     }
     let others = match far.len() {
@@ -65,7 +66,7 @@ fn note(data: &Data, feature: usize) -> Option<String> {
         n => format!(", and {} so far", counted(n - 1, "more row")),
     };
     Some(format!(
-        "{}: {} in row {} is {} standard deviations of the other rows from their mean{others}; leave such rows out if they are slips or stand for \
+        "{}: {} in row {} is an outlier, {} standard deviations of the other rows from their mean{others}; leave such rows out if they are slips or stand for \
          missing values",
         data.feature(feature),
         shortest(value),

@@ -110,6 +110,7 @@ impl Selection {
         for place in 0..ranking.len() {
             let first = ranking[place];
             let ((singular, value), candidate) = (key(first), &candidates[first]);
+            // Sums of the same terms in another order, up to where fits stop.
             let named = (place..ranking.len())
                 .take_while(|&p| key(ranking[p]).1 - value <= 1e-9 * value.abs())
                 .filter(|&p| are_one_model(candidate, &candidates[ranking[p]]))

@@ -322,7 +322,7 @@ fn a_foreign_locale_changes_nothing() {
 
 /// Slips, and codes for missing values: they are named, also where there are several, and a column of two values or a far group is none.
 #[test]
-fn values_far_from_all_others_are_named() {
+fn outliers_that_make_the_spread_are_named() {
     let faithful = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../data/old_faithful.csv"
@@ -340,15 +340,15 @@ fn values_far_from_all_others_are_named() {
     for (more, expected) in [
         (
             "9999999,80\n",
-            "note: column \"eruptions\": 9999999 in row 273 is 9e6 standard deviations of the other rows from their mean",
+            "note: column \"eruptions\": 9999999 in row 273 is an outlier, 9e6 standard deviations of the other rows from their mean",
         ),
         (
             "2,-9999\n2,-9999\n2,-999\n",
-            "note: column \"waiting\": -9999 in row 274 is 742 standard deviations of the other rows from their mean, and 1 more row so far",
+            "note: column \"waiting\": -9999 in row 274 is an outlier, 742 standard deviations of the other rows from their mean, and 1 more row so far",
         ),
         (
             "1e5,54\n-9e4,54\n100001,54\n",
-            "note: column \"eruptions\": 100001 in row 275 is 87773 standard deviations of the other rows from their mean, and 2 more rows so far",
+            "note: column \"eruptions\": 100001 in row 275 is an outlier, 87773 standard deviations of the other rows from their mean, and 2 more rows so far",
         ),
     ] {
         assert_eq!(
@@ -361,8 +361,13 @@ fn values_far_from_all_others_are_named() {
         &["fit", "-", "-k", "3", "-q"],
     )
     .ok();
-    let cause = "at the variance floor, a part of the columns' variances, which the values far out make large: leave them out first";
+    let cause = "at the variance floor, a part of the columns' variances, which the outliers make large: leave them out first";
     assert!(out.contains(cause), "{out}");
+    let few = notes("a,b\n1,4\n2,6\n3,5\n4,9\n5,7\n6,9\n7,8\n8,-9999\n");
+    assert!(
+        few.len() == 1 && few[0].contains("-9999 in row 8"),
+        "{few:?}"
+    );
     let yes_or_no = format!("a,b\n{}1,1\n", "0.5,0\n0.7,0\n0.1,0\n".repeat(20));
     assert!(notes(&yes_or_no).is_empty());
     let far_group = format!(
